@@ -1,0 +1,869 @@
+/* bide.h - the public interface of the bide async runtime.
+ *
+ * This header is the manual. What holds everywhere is said here once; a
+ * declaration below says only what differs.
+ *
+ * Model      A loop runs tasks. A task is anything with a resume function: a
+ *            Python coroutine, a Lua coroutine, a C state machine. A task that
+ *            cannot go on parks on a wait node; waking it appends it to the
+ *            loop's ready queue, and the loop resumes it from there, never
+ *            from inside an I/O callback and never from another thread.
+ *
+ * Waiting    An operation that may wait takes a `bide_wait *w`, initialised by
+ *            bide_wait_init, idle, in memory of the caller that stays put
+ *            until the wait is over. It answers
+ *              0            done; the result is in `w`, the task runs on;
+ *              BIDE_PARKED  the task has to return from resume; when it is
+ *                           resumed, bide_wait_take(w) gives the status;
+ *              < 0          an error; nothing was started, `w` is idle.
+ *            An operation that succeeds at once may still answer BIDE_PARKED:
+ *            a task that never waits would starve the others, so each resume
+ *            has a budget of such operations. The result is the same.
+ *
+ * Cancel     Safe unless said otherwise: a wait that ends with BIDE_ECANCELED
+ *            took nothing, sent nothing and lost nothing. An operation that
+ *            had already been granted is delivered, and the cancellation lands
+ *            at the task's next wait. Cancellation is level-triggered: while
+ *            the task's scope stays cancelled, every wait ends that way.
+ *
+ * Order      Every wait queue is FIFO, and what is handed over is handed to
+ *            the oldest waiter directly: nobody barges.
+ *
+ * Threads    A function is for the thread that runs the loop, unless it says
+ *            "any thread". An object made without a loop belongs to the first
+ *            loop whose task uses it; a task of another loop then gets
+ *            BIDE_EWRONGLOOP.
+ *
+ * Ownership  `_new` gives a reference the caller owns, `_ref` another,
+ *            `_unref` ends one; unref of NULL does nothing. `_init`/`_fini`
+ *            work on memory of the caller. Strings handed in are borrowed for
+ *            the call, except names and sites (kept: they outlive the object).
+ *
+ * Errors     0 or a negative BIDE_E* code; the functions returning counts or
+ *            booleans say so. Codes of the system are carried as libuv does,
+ *            as negative errno. On error nothing was started and no callback
+ *            will run.
+ *
+ * Time       Nanoseconds on a monotonic clock, int64_t. BIDE_FOREVER: never.
+ */
+#ifndef BIDE_H
+#define BIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(BIDE_BUILD_SHARED) && defined(__GNUC__)
+#define BIDE_API __attribute__((visibility("default")))
+#else
+#define BIDE_API
+#endif
+
+#define BIDE_VERSION_MAJOR 0
+#define BIDE_VERSION_MINOR 1
+#define BIDE_VERSION_PATCH 0
+#define BIDE_VERSION "0.1.0"
+
+#define BIDE_FOREVER INT64_MAX
+#define BIDE_PARKED 1
+
+/* -- errors --------------------------------------------------------------- */
+
+/** The library's own codes: X(NAME, number, message). System errors keep their
+ * negative errno, which lies above -4096. */
+#define BIDE_ERRORS(X)                                                         \
+    X(ECANCELED, -10001, "the operation was cancelled")                        \
+    X(ETIMEDOUT, -10002, "the deadline passed")                                \
+    X(ECLOSED, -10003, "the object is closed")                                 \
+    X(EDEADLOCK, -10004, "waiting here would never end: a deadlock")           \
+    X(ENOTOWNER, -10005, "the calling task does not hold this lock")           \
+    X(EWRONGLOOP, -10006, "the object belongs to another runtime")             \
+    X(EWOULDBLOCK, -10007, "the operation would have to wait")                 \
+    X(ESETTLED, -10008, "the future is already settled")                       \
+    X(EBUSY, -10009, "another task is already doing this")                     \
+    X(EEOF, -10010, "the stream ended before the data was complete")           \
+    X(ETOOLONG, -10011, "the limit was reached before the separator")          \
+    X(EBROKEN, -10012, "the object was broken by another task")                \
+    X(EINVALID, -10013, "an argument is out of range")                         \
+    X(ENOMEMORY, -10014, "out of memory")                                      \
+    X(EFORKED, -10015, "the process was forked while the runtime was running") \
+    X(ESTALLED, -10016, "every task waits and nothing can wake one")           \
+    X(EHOST, -10017, "the host language raised an error")                      \
+    X(ENOLOOP, -10018, "no runtime is running on this thread")                 \
+    X(EOVERFLOW, -10019, "more was released than had been acquired")           \
+    X(ENAME, -10020, "the host name could not be resolved")                    \
+    X(ESTUCK, -10021, "blocking jobs are still running")
+
+enum {
+#define BIDE__X(name, number, message) BIDE_##name = (number),
+    BIDE_ERRORS(BIDE__X)
+#undef BIDE__X
+};
+
+/** A sentence for `code`; static storage for the library's codes and libuv's
+ * text for the system's. Any thread. */
+BIDE_API const char *bide_strerror(int code);
+
+/** The symbolic name of `code` ("ECANCELED", "ECONNRESET"). Any thread. */
+BIDE_API const char *bide_error_name(int code);
+
+/** The version of the library linked, as BIDE_VERSION. */
+BIDE_API const char *bide_version(void);
+
+/* -- memory and values ---------------------------------------------------- */
+
+/** The allocator of everything the library allocates. `realloc` as in C11,
+ * with size 0 never asked for. */
+typedef struct bide_allocator {
+    void *(*realloc)(void *ctx, void *ptr, size_t size);
+    void (*free)(void *ctx, void *ptr);
+    void *ctx;
+} bide_allocator;
+
+/** Replaces the allocator for the process; NULL restores malloc's. To be
+ * called while the library holds no memory. */
+BIDE_API void bide_set_allocator(const bide_allocator *a);
+
+/** A value of the host language. The library stores and moves it and never
+ * looks inside; `tag` is the host's to use. */
+typedef struct bide_value {
+    union {
+        void *ptr;
+        int64_t integer;
+        double number;
+    } as;
+    uintptr_t tag;
+} bide_value;
+
+#define BIDE_NO_VALUE ((bide_value){{NULL}, 0})
+
+/** Called for each value an object holds, for hosts with a tracing collector.
+ * A result other than 0 ends the visit and is returned from it. */
+typedef int (*bide_visit_fn)(bide_value value, void *arg);
+
+/** A link of an intrusive circular list. Private. */
+typedef struct bide_link {
+    struct bide_link *next, *prev;
+} bide_link;
+
+/** A node of a loop's cross-thread inbox. Private. */
+typedef struct bide_post {
+    struct bide_post *next;
+    void (*deliver)(struct bide_post *self);
+} bide_post;
+
+typedef struct bide_loop bide_loop;
+typedef struct bide_task bide_task;
+typedef struct bide_wait bide_wait;
+typedef struct bide_scope bide_scope;
+typedef struct bide_token bide_token;
+typedef struct bide_future bide_future;
+typedef struct bide_mutex bide_mutex;
+typedef struct bide_semaphore bide_semaphore;
+typedef struct bide_rwlock bide_rwlock;
+typedef struct bide_event bide_event;
+typedef struct bide_condition bide_condition;
+typedef struct bide_barrier bide_barrier;
+typedef struct bide_channel bide_channel;
+typedef struct bide_job bide_job;
+typedef struct bide_stream bide_stream;
+typedef struct bide_listener bide_listener;
+
+/** Where in the user's program something was made. `file` may be NULL. */
+typedef struct bide_site {
+    const char *file;
+    int line;
+} bide_site;
+
+/* -- loop ----------------------------------------------------------------- */
+
+/** What a host language hangs into a loop. Every member may be NULL. None of
+ * these is called from inside an I/O callback. */
+typedef struct bide_host {
+    void *ctx;
+    /** Around a poll that may block: the place to drop and retake a lock of
+     * the interpreter. */
+    void (*poll_begin)(void *ctx);
+    void (*poll_end)(void *ctx);
+    /** After each poll. A result other than 0 ends bide_loop_run with it. */
+    int (*tick)(void *ctx);
+    /** Nothing is ready, no I/O, timer or job is pending and no thread holds
+     * the loop (bide_loop_hold). A result other than 0 ends bide_loop_run with
+     * it; 0 waits for a thread to post. NULL: ends with BIDE_ESTALLED. */
+    int (*stalled)(void *ctx);
+    /** In each pool thread: as it starts, and as it ends with what the former
+     * returned. */
+    void *(*thread_begin)(void *ctx);
+    void (*thread_end)(void *ctx, void *state);
+} bide_host;
+
+typedef struct bide_loop_options {
+    bide_host host;
+    /** Time stands still while tasks run and jumps to the next timer when
+     * nothing else is pending. For tests. */
+    bool virtual_clock;
+    /** Not 0: ready tasks are resumed in an order drawn from this seed. */
+    uint64_t seed;
+    /** Blocking pool: most threads (0: 512) and idle time before a thread
+     * ends in ns (0: 10 s). */
+    unsigned pool_threads;
+    int64_t pool_keep_alive;
+} bide_loop_options;
+
+/** A new loop, bound to no thread yet; `o` may be NULL. */
+BIDE_API int bide_loop_new(const bide_loop_options *o, bide_loop **out);
+
+/** References keep the memory; any thread. The last one must follow
+ * bide_loop_close. */
+BIDE_API bide_loop *bide_loop_ref(bide_loop *l);
+BIDE_API void bide_loop_unref(bide_loop *l);
+
+/** Runs tasks and I/O on this thread until `until` is done (NULL: until no
+ * task is left). 0; what `tick` or `stalled` answered; BIDE_ESTALLED;
+ * BIDE_EBUSY when this thread already runs a loop, BIDE_EFORKED in a child
+ * process. May be called again after any of them but the last. */
+BIDE_API int bide_loop_run(bide_loop *l, bide_task *until);
+
+/** Ends the pool (jobs still queued are cancelled, running ones awaited until
+ * `grace` ns have passed), closes every I/O object and frees what the loop
+ * holds. No task may be alive. BIDE_ESTUCK: jobs outlived the grace; they were
+ * named through `stuck` and are cut loose: the loop is closed all the same. */
+BIDE_API int bide_loop_close(bide_loop *l, int64_t grace,
+                             void (*stuck)(void *arg, const bide_job *job),
+                             void *arg);
+
+/** The loop that this thread is running, or NULL. Any thread. */
+BIDE_API bide_loop *bide_loop_current(void);
+
+/** The task being resumed on this thread, or NULL. Any thread. */
+BIDE_API bide_task *bide_task_current(void);
+
+/** The loop's clock, ns. Cached: taken at each poll, or afresh when
+ * `refresh`. */
+BIDE_API int64_t bide_loop_now(bide_loop *l, bool refresh);
+
+/** Something outside the loop's knowledge (a thread of the host) may still
+ * post to it: the loop does not count as stalled. Any thread. */
+BIDE_API void bide_loop_hold(bide_loop *l);
+BIDE_API void bide_loop_release(bide_loop *l);
+
+/** Wakes the loop from its poll. Any thread. */
+BIDE_API void bide_loop_wake(bide_loop *l);
+
+/** A descriptor that wakes the loop when any byte is written to it; made on
+ * first use, non-blocking, owned by the loop. Writing is safe from a signal
+ * handler. Negative: an error. */
+BIDE_API int bide_loop_wake_fd(bide_loop *l);
+
+/** Hands `p` to the loop: `p->deliver(p)` runs on its thread, outside I/O
+ * callbacks, in the order of posting. BIDE_ECLOSED: the loop has closed, `p`
+ * stays with the caller. Any thread. */
+BIDE_API int bide_loop_post(bide_loop *l, bide_post *p);
+
+/** The scope that every other one of the loop lies under. */
+BIDE_API bide_scope *bide_loop_root(bide_loop *l);
+
+/** What is alive; for tests and reports. */
+typedef struct bide_loop_counts {
+    size_t tasks, ready, timers, io_waits, handles, jobs, threads;
+    uint64_t resumes, polls;
+} bide_loop_counts;
+
+BIDE_API void bide_loop_count(const bide_loop *l, bide_loop_counts *out);
+
+/* -- timers (embedded) ---------------------------------------------------- */
+
+/** A one-shot timer in memory of the caller. Members are private. `fire` runs
+ * on the loop's thread outside I/O callbacks and never before the deadline. */
+typedef struct bide_timer {
+    int64_t deadline;
+    size_t slot; /* 1 + index in the heap; 0: not armed */
+    void (*fire)(struct bide_timer *self);
+} bide_timer;
+
+/** Arms `t`, which must be zeroed or unarmed. BIDE_ENOMEMORY. */
+BIDE_API int bide_timer_start(bide_loop *l, bide_timer *t, int64_t deadline,
+                              void (*fire)(bide_timer *self));
+BIDE_API void bide_timer_stop(bide_loop *l, bide_timer *t);
+
+/* -- wait node (embedded) ------------------------------------------------- */
+
+enum { BIDE_WAIT_IDLE, BIDE_WAIT_PARKED, BIDE_WAIT_FIRED };
+
+/** How the library handles a kind of wait. Private. */
+typedef struct bide_wait_kind {
+    const char *verb;   /* "lock", "recv", ...: for reports */
+    const char *object; /* "Mutex", "Channel", ... */
+    /* Takes a parked wait off its queue and lets others move up; NULL: a plain
+     * unlink. False, unless `forced`: the wait goes on a while. */
+    bool (*abort)(bide_wait *w, bool forced);
+    /* Gives back what a fired wait was granted; NULL: nothing to give. */
+    void (*undo)(bide_wait *w);
+    bool no_race;
+} bide_wait_kind;
+
+/** One pending operation of one task. The fields up to `value` are private. */
+struct bide_wait {
+    bide_link link;
+    bide_task *task;
+    bide_wait *sibling;
+    const bide_wait_kind *kind;
+    void *object;
+    int status;
+    uint8_t state;
+    uint8_t flags;
+    uint16_t aux;
+    /** The value going in (send) or coming out (recv, future, connect). */
+    bide_value value;
+    /** Arguments and results of single kinds of operation. */
+    union {
+        bide_timer timer;
+        struct {
+            const char *data;
+            size_t len, done;
+        } io;
+        struct {
+            bide_value *out;
+            size_t limit, count;
+        } many;
+        size_t count;
+    } u;
+};
+
+static inline void
+bide_wait_init(bide_wait *w, bide_task *task)
+{
+    w->link.next = w->link.prev = NULL;
+    w->task = task;
+    w->sibling = NULL;
+    w->kind = NULL;
+    w->object = NULL;
+    w->status = 0;
+    w->state = BIDE_WAIT_IDLE;
+    w->flags = 0;
+    w->aux = 0;
+}
+
+/** The status of a fired wait (0 or an error); the node is idle again. Of a
+ * race, the siblings that did not fire have state BIDE_WAIT_IDLE. */
+static inline int
+bide_wait_take(bide_wait *w)
+{
+    w->state = BIDE_WAIT_IDLE;
+    return w->status;
+}
+
+/** Ends a wait from the task's own side: unlinks a parked one, gives back what
+ * a fired one was granted and its task did not take. Idle ones are left
+ * alone. For race, and for a host that destroys a parked task. */
+BIDE_API void bide_wait_drop(bide_wait *w);
+
+/** Starts a race: several waits of one task, of which the first to fire drops
+ * the others in the same step. Submit each in turn; when one answers
+ * something other than BIDE_PARKED, or its state is BIDE_WAIT_FIRED, submit no
+ * more. Then call bide_race_end with whether one answered at once (0 or an
+ * error): if so, it drops all others and answers false, the race is over;
+ * else it answers true and the task must park. A condition's wait cannot take
+ * part (BIDE_EINVALID). */
+BIDE_API void bide_race_begin(bide_task *t);
+BIDE_API bool bide_race_end(bide_task *t, bool decided);
+
+/* -- scope: the cancellation tree (embedded) ------------------------------ */
+
+enum {
+    BIDE_SCOPE_CANCELLED = 1, /* itself cancelled */
+    BIDE_SCOPE_EXPIRED = 2,   /* by its deadline */
+    BIDE_SCOPE_SHIELD = 4,    /* what lies outside does not reach in */
+    BIDE_SCOPE_EFFECTIVE = 8  /* waits below end with BIDE_ECANCELED */
+};
+
+/** A region of a task, a task, a token or a group of tasks: what can be
+ * cancelled as one. Members are private but for `host`. */
+struct bide_scope {
+    bide_scope *parent;
+    bide_link sibling;  /* in parent->children */
+    bide_link children; /* head */
+    bide_scope *followed;
+    bide_link follow;    /* in followed->followers */
+    bide_link followers; /* head */
+    bide_link pending;   /* in a cancellation that is being spread */
+    bide_loop *loop;
+    bide_task *task; /* whose region this is, if one's */
+    bide_timer timer;
+    int64_t grace;
+    bide_value reason;
+    uint32_t flags;
+    void *host; /* the caller's to use */
+};
+
+/** Prepares a scope; it is in no tree yet. */
+BIDE_API void bide_scope_init(bide_scope *s);
+
+/** Enters `s` as the innermost scope of `t`; `token` (may be NULL) cancels it
+ * too. Entered scopes nest. BIDE_EWRONGLOOP: the token is another loop's. */
+BIDE_API int bide_scope_enter(bide_scope *s, bide_task *t, bide_token *token);
+
+/** Leaves `s`, which must be the innermost of its task (else BIDE_EINVALID).
+ * 0; BIDE_ETIMEDOUT or BIDE_ECANCELED when `s` itself or its token was
+ * cancelled and nothing outside it is: the caller then ends the cancellation
+ * here. */
+BIDE_API int bide_scope_leave(bide_scope *s);
+
+/** Hangs `s` below `parent` without a task: a group. bide_scope_detach takes
+ * it out again; its children move to its parent. */
+BIDE_API void bide_scope_attach(bide_scope *s, bide_scope *parent);
+BIDE_API void bide_scope_detach(bide_scope *s);
+
+/** Sets the deadline of a scope in the tree; BIDE_FOREVER clears it. A task
+ * whose operation is ready when the deadline has passed still gets it.
+ * BIDE_ENOMEMORY. */
+BIDE_API int bide_scope_deadline(bide_scope *s, int64_t deadline);
+
+/** Cancels `s` and all below it that no shield covers: their parked waits end
+ * with BIDE_ECANCELED. The first reason stays. */
+BIDE_API void bide_scope_cancel(bide_scope *s, bide_value reason);
+
+/** Makes `s`, before it is entered, a shield: cancellation from outside does
+ * not reach in until `grace` ns after it struck (BIDE_FOREVER: never). */
+BIDE_API void bide_scope_shield(bide_scope *s, int64_t grace);
+
+/** Whether waits of this scope end with BIDE_ECANCELED. */
+static inline bool
+bide_scope_cancelled(const bide_scope *s)
+{
+    return (s->flags & BIDE_SCOPE_EFFECTIVE) != 0;
+}
+
+/** The scope or token's scope whose cancellation reaches `s`: the innermost.
+ * NULL if none does. Its `reason` and BIDE_SCOPE_EXPIRED tell why. */
+BIDE_API bide_scope *bide_scope_cause(bide_scope *s);
+
+/* -- token: cancellation from any thread ---------------------------------- */
+
+/** A token below `parent` (may be NULL). All functions on tokens, these two
+ * first: any thread. */
+BIDE_API int bide_token_new(bide_token *parent, bide_token **out);
+BIDE_API bide_token *bide_token_ref(bide_token *k);
+BIDE_API void bide_token_unref(bide_token *k);
+
+/** Cancels the token, its children and the scopes that follow them. When the
+ * caller is the thread of the loop the token belongs to, all is done on
+ * return; otherwise the loop is told. False: it already was. `reason` is the
+ * token's from then on, and not taken if false. */
+BIDE_API bool bide_token_cancel(bide_token *k, bide_value reason);
+
+/** Whether the token or one above it is cancelled or expired. */
+BIDE_API bool bide_token_cancelled(const bide_token *k);
+
+/** The reason handed to the cancel call; BIDE_NO_VALUE before. */
+BIDE_API bide_value bide_token_reason(const bide_token *k);
+
+/** Binds the token to `l` and lets it expire at `deadline`. Loop's thread. */
+BIDE_API int bide_token_deadline(bide_token *k, bide_loop *l, int64_t deadline);
+
+/** The scope inside the token; borrowed. */
+BIDE_API bide_scope *bide_token_scope(bide_token *k);
+
+/* -- task (embedded) ------------------------------------------------------ */
+
+enum {
+    BIDE_TASK_NEW,
+    BIDE_TASK_READY,
+    BIDE_TASK_RUNNING,
+    BIDE_TASK_PARKED,
+    BIDE_TASK_DONE
+};
+
+/** A unit of scheduling in memory of the host. The fields up to `name` are
+ * private. */
+struct bide_task {
+    bide_link ready;
+    bide_loop *loop;
+    bide_scope *scope; /* innermost */
+    bide_wait *waits;  /* parked, linked by sibling */
+    bide_wait *fired;  /* the one that woke the task */
+    void (*resume)(bide_task *self);
+    bide_link joiners; /* head: waits */
+    bide_link held;    /* head: locks this task holds */
+    bide_scope base;   /* the task's own scope */
+    uint64_t id;
+    int64_t parked_at;
+    uint8_t state;
+    uint8_t racing;
+    /** For reports; kept, never freed. `name` may be NULL. */
+    const char *name;
+    bide_site site;
+    /** The caller's to use. */
+    void *host;
+};
+
+/** Prepares a task. `resume` runs it until it parks, yields or ends. */
+BIDE_API void bide_task_init(bide_task *t, void (*resume)(bide_task *self));
+
+/** Puts a prepared task into `l`, ready to run, below `group` (NULL: the
+ * loop's root) and under `token` (may be NULL). Its memory belongs to the loop
+ * until bide_task_finish. BIDE_EWRONGLOOP, BIDE_ECLOSED. */
+BIDE_API int bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
+                             bide_token *token);
+
+/** Ends a task, from its own resume or before it ever ran: joiners wake, locks
+ * it still holds break, its scope leaves the tree. */
+BIDE_API void bide_task_finish(bide_task *t);
+
+/** Waits until `t` is done. */
+BIDE_API int bide_task_join(bide_task *t, bide_wait *w);
+
+/** Cancels the task's own scope. */
+BIDE_API void bide_task_cancel(bide_task *t, bide_value reason);
+
+/** Appends the running task to the ready queue: others go first. Always
+ * BIDE_PARKED, or BIDE_ECANCELED. */
+BIDE_API int bide_yield(bide_wait *w);
+
+/** Waits until the loop's clock shows `deadline`; never ends early. A deadline
+ * that has passed yields once. */
+BIDE_API int bide_sleep_until(bide_wait *w, int64_t deadline);
+
+/** Waits for ever: until cancelled, or until bide_unpark. For hosts that wake
+ * a task by means of their own. */
+BIDE_API int bide_park(bide_wait *w);
+
+/** Ends a bide_park of this loop with `status`; false if it is over. */
+BIDE_API bool bide_unpark(bide_wait *w, int status);
+
+/** Calls `visit` for each task of the loop that is not done. */
+BIDE_API void bide_loop_each_task(bide_loop *l,
+                                  void (*visit)(bide_task *t, void *arg),
+                                  void *arg);
+
+/* -- future --------------------------------------------------------------- */
+
+/** A result that is settled exactly once, with a status and a value. new, ref,
+ * unref, settle, peek: any thread. */
+BIDE_API int bide_future_new(bide_future **out);
+BIDE_API bide_future *bide_future_ref(bide_future *f);
+/** The host takes the value out (bide_future_peek) before the last unref. */
+BIDE_API void bide_future_unref(bide_future *f);
+
+/** Settles the future; its waiters wake in order. BIDE_ESETTLED: too late,
+ * `value` stays with the caller. */
+BIDE_API int bide_future_settle(bide_future *f, int status, bide_value value);
+
+/** Waits until settled; then `w->value` is the value (shared, not taken). The
+ * wait's own status is 0 whatever the future's: see bide_future_peek. */
+BIDE_API int bide_future_wait(bide_future *f, bide_wait *w);
+
+/** BIDE_EWOULDBLOCK while pending; 0 when settled, with status and value. */
+BIDE_API int bide_future_peek(const bide_future *f, int *status,
+                              bide_value *value);
+
+/** Blocks this thread, which runs no loop, until settled or `timeout` ns have
+ * passed (BIDE_ETIMEDOUT). */
+BIDE_API int bide_future_wait_blocking(bide_future *f, int64_t timeout);
+
+/* -- mutex ---------------------------------------------------------------- */
+
+/** A lock held by a task. `name` and `site` of the primitives are for reports;
+ * `name` may be NULL. */
+BIDE_API int bide_mutex_new(const char *name, bide_site site, bide_mutex **out);
+BIDE_API bide_mutex *bide_mutex_ref(bide_mutex *m);
+BIDE_API void bide_mutex_unref(bide_mutex *m);
+
+/** Ends with 0 when the task holds `m`. BIDE_EDEADLOCK at once when it already
+ * does. BIDE_EBROKEN: the holder ended without unlocking; the mutex stays
+ * broken until bide_mutex_reset. */
+BIDE_API int bide_mutex_lock(bide_mutex *m, bide_wait *w);
+
+/** As lock, or BIDE_EWOULDBLOCK. */
+BIDE_API int bide_mutex_try_lock(bide_mutex *m, bide_task *t);
+
+/** Hands `m` to the oldest waiter. BIDE_ENOTOWNER unless `t` holds it. */
+BIDE_API int bide_mutex_unlock(bide_mutex *m, bide_task *t);
+
+/** The holder, borrowed, or NULL. */
+BIDE_API bide_task *bide_mutex_owner(const bide_mutex *m);
+BIDE_API size_t bide_mutex_waiters(const bide_mutex *m);
+
+/** Makes a broken mutex free again. */
+BIDE_API void bide_mutex_reset(bide_mutex *m);
+
+/** The name of the task that ended while holding `m`; valid while broken. */
+BIDE_API const char *bide_mutex_breaker(const bide_mutex *m);
+
+/* -- semaphore ------------------------------------------------------------ */
+
+/** `permits` to start with and, if `bounded`, at most. */
+BIDE_API int bide_semaphore_new(size_t permits, bool bounded, const char *name,
+                                bide_site site, bide_semaphore **out);
+BIDE_API bide_semaphore *bide_semaphore_ref(bide_semaphore *s);
+BIDE_API void bide_semaphore_unref(bide_semaphore *s);
+
+/** Takes `n` permits, at least 1, all at once. A large request at the head of
+ * the queue is not overtaken. BIDE_EINVALID: `n` is 0 or above a bound. */
+BIDE_API int bide_semaphore_acquire(bide_semaphore *s, size_t n, bide_wait *w);
+BIDE_API int bide_semaphore_try_acquire(bide_semaphore *s, size_t n);
+
+/** Any task may release. BIDE_EOVERFLOW: above the bound. */
+BIDE_API int bide_semaphore_release(bide_semaphore *s, size_t n);
+BIDE_API size_t bide_semaphore_permits(const bide_semaphore *s);
+BIDE_API size_t bide_semaphore_waiters(const bide_semaphore *s);
+
+/* -- rwlock --------------------------------------------------------------- */
+
+/** Many readers or one writer, in order of arrival: a waiting writer is not
+ * overtaken by later readers. */
+BIDE_API int bide_rwlock_new(const char *name, bide_site site,
+                             bide_rwlock **out);
+BIDE_API bide_rwlock *bide_rwlock_ref(bide_rwlock *rw);
+BIDE_API void bide_rwlock_unref(bide_rwlock *rw);
+
+/** BIDE_EDEADLOCK when the task holds the write lock; BIDE_EBROKEN when a
+ * writer ended holding it. */
+BIDE_API int bide_rwlock_read(bide_rwlock *rw, bide_wait *w);
+BIDE_API int bide_rwlock_write(bide_rwlock *rw, bide_wait *w);
+BIDE_API int bide_rwlock_try_read(bide_rwlock *rw, bide_task *t);
+BIDE_API int bide_rwlock_try_write(bide_rwlock *rw, bide_task *t);
+
+/** BIDE_ENOTOWNER: there is no reader; `t` is not the writer. */
+BIDE_API int bide_rwlock_read_unlock(bide_rwlock *rw);
+BIDE_API int bide_rwlock_write_unlock(bide_rwlock *rw, bide_task *t);
+BIDE_API size_t bide_rwlock_readers(const bide_rwlock *rw);
+BIDE_API bide_task *bide_rwlock_writer(const bide_rwlock *rw);
+BIDE_API size_t bide_rwlock_waiters(const bide_rwlock *rw);
+BIDE_API void bide_rwlock_reset(bide_rwlock *rw);
+
+/* -- event ---------------------------------------------------------------- */
+
+/** A flag that tasks wait for. */
+BIDE_API int bide_event_new(const char *name, bide_site site, bide_event **out);
+BIDE_API bide_event *bide_event_ref(bide_event *e);
+BIDE_API void bide_event_unref(bide_event *e);
+BIDE_API int bide_event_wait(bide_event *e, bide_wait *w);
+/** Wakes all who wait now, even if cleared before they run. */
+BIDE_API void bide_event_set(bide_event *e);
+BIDE_API void bide_event_clear(bide_event *e);
+BIDE_API bool bide_event_is_set(const bide_event *e);
+BIDE_API size_t bide_event_waiters(const bide_event *e);
+
+/* -- condition ------------------------------------------------------------ */
+
+/** A condition variable over `m`, of which it holds a reference. */
+BIDE_API int bide_condition_new(bide_mutex *m, const char *name, bide_site site,
+                                bide_condition **out);
+BIDE_API bide_condition *bide_condition_ref(bide_condition *c);
+BIDE_API void bide_condition_unref(bide_condition *c);
+
+/** Unlocks the mutex, waits for a notification and locks it again; whatever
+ * the status, the task holds the mutex afterwards (except BIDE_EBROKEN).
+ * Cancel     a wait that was not notified ends with BIDE_ECANCELED once it
+ *            has the mutex back; one that was notified is delivered.
+ * BIDE_ENOTOWNER: the task does not hold the mutex. */
+BIDE_API int bide_condition_wait(bide_condition *c, bide_wait *w);
+
+/** Moves up to `n` waiters on to the mutex; `t` must hold it. */
+BIDE_API int bide_condition_notify(bide_condition *c, bide_task *t, size_t n);
+BIDE_API size_t bide_condition_waiters(const bide_condition *c);
+
+/* -- barrier -------------------------------------------------------------- */
+
+/** Releases its waiters whenever `parties` (at least 1) have arrived. */
+BIDE_API int bide_barrier_new(size_t parties, const char *name, bide_site site,
+                              bide_barrier **out);
+BIDE_API bide_barrier *bide_barrier_ref(bide_barrier *b);
+BIDE_API void bide_barrier_unref(bide_barrier *b);
+
+/** Then `w->u.count` is the order of arrival, 0 first; the last one to arrive
+ * has parties - 1. Cancel: the task has not arrived. BIDE_EBROKEN. */
+BIDE_API int bide_barrier_wait(bide_barrier *b, bide_wait *w);
+/** Waiters and later arrivals end with BIDE_EBROKEN until reset. */
+BIDE_API void bide_barrier_abort(bide_barrier *b);
+/** Waiters end with BIDE_EBROKEN; the barrier is as new. */
+BIDE_API void bide_barrier_reset(bide_barrier *b);
+BIDE_API size_t bide_barrier_parties(const bide_barrier *b);
+BIDE_API size_t bide_barrier_waiting(const bide_barrier *b);
+BIDE_API bool bide_barrier_broken(const bide_barrier *b);
+
+/* -- channel -------------------------------------------------------------- */
+
+/** A queue of values with many senders and receivers: tasks of one loop, and
+ * threads through the blocking calls. The values inside are the host's: take
+ * them out (bide_channel_try_recv) before the last unref. */
+BIDE_API int bide_channel_new(size_t capacity, const char *name, bide_site site,
+                              bide_channel **out);
+/** No bound: a sender never waits, memory is the limit. */
+BIDE_API int bide_channel_new_unbounded(const char *name, bide_site site,
+                                        bide_channel **out);
+/** Any thread. */
+BIDE_API bide_channel *bide_channel_ref(bide_channel *ch);
+BIDE_API void bide_channel_unref(bide_channel *ch);
+
+/** Sends `w->value`, set by the caller. On any error the value is still the
+ * caller's, in `w->value`. BIDE_ECLOSED. */
+BIDE_API int bide_channel_send(bide_channel *ch, bide_wait *w);
+
+/** Receives into `w->value`. BIDE_ECLOSED: closed and drained. */
+BIDE_API int bide_channel_recv(bide_channel *ch, bide_wait *w);
+
+/** Receives at least one and at most `limit` values into `out`, which stays
+ * put until the wait is over; `w->u.many.count` tells how many. */
+BIDE_API int bide_channel_recv_many(bide_channel *ch, bide_wait *w,
+                                    bide_value *out, size_t limit);
+
+/** Without waiting: 0, BIDE_EWOULDBLOCK, BIDE_ECLOSED. Any thread. */
+BIDE_API int bide_channel_try_send(bide_channel *ch, bide_value v);
+BIDE_API int bide_channel_try_recv(bide_channel *ch, bide_value *out);
+
+/** For threads that run no loop: blocks up to `timeout` ns. BIDE_ETIMEDOUT,
+ * BIDE_ECLOSED; BIDE_EDEADLOCK on a thread that runs a loop. On error the
+ * value stays with the caller. Any thread. */
+BIDE_API int bide_channel_send_blocking(bide_channel *ch, bide_value v,
+                                        int64_t timeout);
+BIDE_API int bide_channel_recv_blocking(bide_channel *ch, bide_value *out,
+                                        int64_t timeout);
+
+/** No more sends: waiting senders end with BIDE_ECLOSED and keep their values,
+ * receivers drain what is there, then end with BIDE_ECLOSED. Any thread. */
+BIDE_API void bide_channel_close(bide_channel *ch);
+BIDE_API bool bide_channel_closed(const bide_channel *ch);
+BIDE_API size_t bide_channel_len(const bide_channel *ch);
+/** SIZE_MAX: unbounded. */
+BIDE_API size_t bide_channel_capacity(const bide_channel *ch);
+/** Visits the values inside, oldest first. */
+BIDE_API int bide_channel_visit(bide_channel *ch, bide_visit_fn fn, void *arg);
+
+/* -- blocking jobs (embedded) --------------------------------------------- */
+
+/** A piece of work for another thread, in memory of the host that stays put
+ * until `done` has been called. */
+struct bide_job {
+    /** On the other thread. */
+    void (*run)(bide_job *self);
+    /** Exactly once. On the loop's thread, outside I/O callbacks: 0 after
+     * `run`, BIDE_ECANCELED when it was taken off the queue. On the other
+     * thread: BIDE_ECLOSED, the loop closed while `run` ran. */
+    void (*done)(bide_job *self, int status);
+    /** For reports; kept. */
+    const char *name;
+    bide_site site;
+    void *host;
+    /* Private. */
+    bide_link link;
+    bide_post post;
+    bide_loop *loop;
+    int64_t started_at;
+    uint8_t state, lane;
+};
+
+/** Queues `j` (run, done, name, site and host set) for the loop's pool.
+ * BIDE_ENOMEMORY, BIDE_ECLOSED; system errors when not even one thread could
+ * be started. */
+BIDE_API int bide_job_submit(bide_loop *l, bide_job *j);
+
+/** Starts `j` on a thread of its own, for work that blocks for long. */
+BIDE_API int bide_job_spawn(bide_loop *l, bide_job *j);
+
+/** Takes a job off the queue: true, and `done` follows with BIDE_ECANCELED at
+ * the loop's next step. False: it has started. */
+BIDE_API bool bide_job_cancel(bide_job *j);
+
+/* -- streams -------------------------------------------------------------- */
+
+/** A connected byte stream. ref and unref: any thread; the last unref closes.
+ * One task may read and one may write at a time: a second reader gets
+ * BIDE_EBUSY, a second writer queues. */
+BIDE_API bide_stream *bide_stream_ref(bide_stream *s);
+BIDE_API void bide_stream_unref(bide_stream *s);
+
+/** Reading. On success `w->u.io.len` bytes are granted; bide_stream_data tells
+ * where they lie, and bide_stream_consume takes them off (`separator`
+ * included). Bytes not consumed stay for the next read.
+ *   read        at least 1 byte, at most `max`; 0 bytes: the peer has ended
+ *   read_exact  `n` bytes; BIDE_EEOF if the stream ends before
+ *   read_until  up to and including `sep` (`seplen` 1..64 bytes, borrowed until
+ *               the wait is over); BIDE_EEOF, or BIDE_ETOOLONG when `limit`
+ *               bytes hold no separator
+ * Cancel     nothing is consumed.                                            */
+BIDE_API int bide_stream_read(bide_stream *s, size_t max, bide_wait *w);
+BIDE_API int bide_stream_read_exact(bide_stream *s, size_t n, bide_wait *w);
+BIDE_API int bide_stream_read_until(bide_stream *s, const char *sep,
+                                    size_t seplen, size_t limit, bide_wait *w);
+/** The bytes buffered now; valid until the task parks or consumes. */
+BIDE_API const char *bide_stream_data(const bide_stream *s, size_t *len);
+BIDE_API void bide_stream_consume(bide_stream *s, size_t n);
+
+/** Writes all of `data`, borrowed until the wait is over; ends when the system
+ * has taken it. `w->u.io.done` counts what has been taken.
+ * Cancel     safe before the first byte is taken; afterwards the rest is
+ *            copied and sent in the background, so that the stream stays in
+ *            step, and the wait ends with BIDE_ECANCELED. */
+BIDE_API int bide_stream_write(bide_stream *s, const char *data, size_t len,
+                               bide_wait *w);
+
+/** Ends the sending half once all writes are out. */
+BIDE_API int bide_stream_shutdown(bide_stream *s, bide_wait *w);
+
+/** Closes at once: waits on the stream end with BIDE_ECLOSED. */
+BIDE_API void bide_stream_close(bide_stream *s);
+BIDE_API bool bide_stream_closed(const bide_stream *s);
+
+/** The loop the stream belongs to. */
+BIDE_API bide_loop *bide_stream_loop(const bide_stream *s);
+
+/** The system's descriptor, borrowed; negative: an error. */
+BIDE_API int bide_stream_fd(const bide_stream *s);
+
+/** An address in text. */
+typedef struct bide_address {
+    char host[64]; /* numeric, with %scope where IPv6 needs one */
+    int port;
+    int family; /* 4 or 6 */
+} bide_address;
+
+BIDE_API int bide_stream_local(const bide_stream *s, bide_address *out);
+BIDE_API int bide_stream_peer(const bide_stream *s, bide_address *out);
+
+/* -- tcp ------------------------------------------------------------------ */
+
+/** Resolves `host` (a name, an IPv4 or IPv6 address), tries its addresses in
+ * turn and, on success, leaves a new reference to the stream in
+ * `w->value.as.ptr`. BIDE_ENAME or the last system error. `host` is copied. */
+BIDE_API int bide_tcp_connect(const char *host, int port, bide_wait *w);
+
+typedef struct bide_tcp_options {
+    int backlog;     /* 0: 1024 */
+    bool reuse_port; /* several listeners share the port */
+    bool v6_only;
+} bide_tcp_options;
+
+/** Listens on `host` (NULL or "": every interface) and `port` (0: a free one),
+ * `o` may be NULL. The listener is left in `w->value.as.ptr`. A literal address
+ * does not wait. */
+BIDE_API int bide_tcp_listen(const char *host, int port,
+                             const bide_tcp_options *o, bide_wait *w);
+
+BIDE_API int bide_tcp_nodelay(bide_stream *s, bool on);
+/** `delay` in seconds, at least 1. */
+BIDE_API int bide_tcp_keepalive(bide_stream *s, bool on, unsigned delay);
+
+/** ref and unref: any thread; the last unref closes. */
+BIDE_API bide_listener *bide_listener_ref(bide_listener *l);
+BIDE_API void bide_listener_unref(bide_listener *l);
+
+/** Waits for a connection; a new reference in `w->value.as.ptr`. Several tasks
+ * may accept at once. System errors such as EMFILE end one wait, the listener
+ * goes on. BIDE_ECLOSED. */
+BIDE_API int bide_listener_accept(bide_listener *l, bide_wait *w);
+BIDE_API int bide_listener_address(const bide_listener *l, bide_address *out);
+BIDE_API void bide_listener_close(bide_listener *l);
+BIDE_API bool bide_listener_closed(const bide_listener *l);
+BIDE_API bide_loop *bide_listener_loop(const bide_listener *l);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,162 @@
+/* A future settles exactly once, from any thread.
+ * Invariant: `lock` guards settling and binding, so that a settler either sees
+ * the loop whose tasks wait, and tells it, or the waiter sees the result. The
+ * list of waiting tasks belongs to the loop's thread alone. */
+#include <stdatomic.h>
+
+#include "alloc.h"
+#include "lock.h"
+#include "loop.h"
+#include "parker.h"
+#include "wait.h"
+
+struct bide_future {
+    atomic_size_t refs;
+    atomic_bool settled;
+    bide__lock lock;
+    bide_loop *loop; /* counted */
+    bide_link waiters;
+    bide_link threads; /* bide__parker, under the lock */
+    int status;
+    bide_value value;
+    bide_post post;
+};
+
+static const bide_wait_kind kind = {"await", "Future", NULL, NULL, false};
+
+int
+bide_future_new(bide_future **out)
+{
+    bide_future *f = bide__alloc(sizeof *f);
+    if (!f)
+        return BIDE_ENOMEMORY;
+    atomic_init(&f->refs, 1);
+    bide__list_init(&f->waiters);
+    bide__list_init(&f->threads);
+    *out = f;
+    return 0;
+}
+
+bide_future *
+bide_future_ref(bide_future *f)
+{
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+void
+bide_future_unref(bide_future *f)
+{
+    if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
+        return;
+    bide_loop_unref(f->loop);
+    bide__free(f);
+}
+
+static void
+wake_tasks(bide_future *f)
+{
+    while (!bide__list_empty(&f->waiters)) {
+        bide_wait *w = bide__wait_first(&f->waiters);
+        w->value = f->value;
+        bide__wait_fire(w, 0);
+    }
+}
+
+static void
+on_settled(bide_post *p)
+{
+    bide_future *f = bide__of(p, bide_future, post);
+    wake_tasks(f);
+    bide_future_unref(f);
+}
+
+int
+bide_future_settle(bide_future *f, int status, bide_value value)
+{
+    bide__lock_take(&f->lock);
+    if (atomic_load_explicit(&f->settled, memory_order_relaxed)) {
+        bide__lock_drop(&f->lock);
+        return BIDE_ESETTLED;
+    }
+    f->status = status;
+    f->value = value;
+    atomic_store_explicit(&f->settled, true, memory_order_release);
+    bide_loop *l = f->loop;
+    bool here = !l || bide__loop_is_here(l);
+    if (!here)
+        bide_future_ref(f);
+    while (!bide__list_empty(&f->threads))
+        bide__parker_release(
+            bide__of(bide__list_pop(&f->threads), bide__parker, link), 0);
+    bide__lock_drop(&f->lock);
+    if (here) {
+        wake_tasks(f);
+        return 0;
+    }
+    f->post.deliver = on_settled;
+    if (bide_loop_post(l, &f->post))
+        bide_future_unref(f);
+    return 0;
+}
+
+int
+bide_future_wait(bide_future *f, bide_wait *w)
+{
+    int rc = bide__wait_refused(w->task);
+    if (rc)
+        return rc;
+    if (!atomic_load_explicit(&f->settled, memory_order_acquire)) {
+        bide__lock_take(&f->lock);
+        rc = bide__loop_bind(&f->loop, w->task->loop);
+        bool settled = atomic_load_explicit(&f->settled, memory_order_relaxed);
+        bide__lock_drop(&f->lock);
+        if (rc)
+            return rc;
+        if (!settled)
+            return bide__wait_park(w, &kind, f, &f->waiters);
+    }
+    w->value = f->value;
+    return bide__wait_done(w, &kind, f);
+}
+
+int
+bide_future_peek(const bide_future *f, int *status, bide_value *value)
+{
+    if (!atomic_load_explicit(&f->settled, memory_order_acquire))
+        return BIDE_EWOULDBLOCK;
+    if (status)
+        *status = f->status;
+    if (value)
+        *value = f->value;
+    return 0;
+}
+
+int
+bide_future_wait_blocking(bide_future *f, int64_t timeout)
+{
+    if (bide__loop_here)
+        return BIDE_EDEADLOCK;
+    bide__parker p;
+    int rc = bide__parker_init(&p);
+    if (rc)
+        return rc;
+    bide__lock_take(&f->lock);
+    bool settled = atomic_load_explicit(&f->settled, memory_order_relaxed);
+    if (!settled)
+        bide__list_append(&f->threads, &p.link);
+    bide__lock_drop(&f->lock);
+    if (!settled && !bide__parker_wait(&p, timeout)) {
+        bide__lock_take(&f->lock);
+        bool listed = bide__list_linked(&p.link);
+        if (listed)
+            bide__list_remove(&p.link);
+        bide__lock_drop(&f->lock);
+        if (listed)
+            rc = BIDE_ETIMEDOUT;
+        else
+            bide__parker_wait(&p, BIDE_FOREVER);
+    }
+    bide__parker_fini(&p);
+    return rc;
+}

@@ -1,0 +1,361 @@
+#include "loop.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "alloc.h"
+
+_Thread_local bide_loop *bide__loop_here;
+unsigned bide__fork_count;
+
+static void
+count_fork(void)
+{
+    bide__fork_count++;
+}
+
+static void
+watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+/* -- life ----------------------------------------------------------------- */
+
+/* Waking is all it does: the turn that was polling drains the inbox. */
+static void
+on_async(uv_async_t *async)
+{
+    (void)async;
+}
+
+int
+bide__loop_init(bide_loop *l)
+{
+    static uv_once_t once = UV_ONCE_INIT;
+    uv_once(&once, watch_forks);
+    int rc = uv_loop_init(&l->uv);
+    if (rc)
+        return rc;
+    rc = uv_async_init(&l->uv, &l->async, on_async);
+    if (rc) {
+        uv_loop_close(&l->uv);
+        return rc;
+    }
+    uv_timer_init(&l->uv, &l->alarm);
+    l->uv.data = l;
+    l->alarm_at = BIDE_FOREVER;
+    l->fork_count = bide__fork_count;
+    bide__list_init(&l->ready);
+    bide__list_init(&l->handles);
+    atomic_init(&l->refs, 1);
+    l->now = l->virtual_clock ? 0 : (int64_t)uv_hrtime();
+    return 0;
+}
+
+static void
+close_wake(bide_loop *l)
+{
+    if (!l->wake_open)
+        return;
+    l->wake_open = false;
+    uv_poll_stop(&l->wake_poll);
+    uv_close((uv_handle_t *)&l->wake_poll, NULL);
+}
+
+void
+bide__loop_fini(bide_loop *l)
+{
+    while (!bide__list_empty(&l->handles)) {
+        bide__handle *h = bide__of(l->handles.next, bide__handle, link);
+        h->close(h);
+    }
+    bool had_wake = l->wake_open;
+    close_wake(l);
+    bide__inbox_close(&l->inbox);
+    uv_close((uv_handle_t *)&l->async, NULL);
+    uv_close((uv_handle_t *)&l->alarm, NULL);
+    while (uv_run(&l->uv, UV_RUN_DEFAULT))
+        ;
+    uv_loop_close(&l->uv);
+    if (had_wake) {
+        close(l->wake_fds[0]);
+        close(l->wake_fds[1]);
+    }
+    bide__timers_fini(&l->timers);
+    bide__free(l->scratch);
+    l->scratch = NULL;
+}
+
+bide_loop *
+bide_loop_ref(bide_loop *l)
+{
+    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    return l;
+}
+
+void
+bide_loop_unref(bide_loop *l)
+{
+    if (l && atomic_fetch_sub(&l->refs, 1) == 1)
+        bide__free(l);
+}
+
+int
+bide__loop_adopt(bide_loop **slot, bide_loop *l)
+{
+    if (*slot && !atomic_load(&(*slot)->closed))
+        return BIDE_EWRONGLOOP;
+    bide_loop_unref(*slot);
+    *slot = bide_loop_ref(l);
+    return 0;
+}
+
+void
+bide__loop_add_handle(bide_loop *l, bide__handle *h)
+{
+    bide__list_append(&l->handles, &h->link);
+    l->handle_count++;
+}
+
+void
+bide__loop_remove_handle(bide_loop *l, bide__handle *h)
+{
+    bide__list_remove(&h->link);
+    l->handle_count--;
+}
+
+/* -- clock and timers ----------------------------------------------------- */
+
+int64_t
+bide_loop_now(bide_loop *l, bool refresh)
+{
+    if (refresh && !l->virtual_clock)
+        l->now = (int64_t)uv_hrtime();
+    return l->now;
+}
+
+int
+bide_timer_start(bide_loop *l, bide_timer *t, int64_t deadline,
+                 void (*fire)(bide_timer *self))
+{
+    t->fire = fire;
+    return bide__timers_add(&l->timers, t, deadline);
+}
+
+void
+bide_timer_stop(bide_loop *l, bide_timer *t)
+{
+    if (t->slot)
+        bide__timers_remove(&l->timers, t);
+}
+
+static void
+on_alarm(uv_timer_t *alarm)
+{
+    bide_loop *l = alarm->loop->data;
+    l->alarm_at = BIDE_FOREVER;
+}
+
+/* The alarm may stay set for a deadline that was dropped: one idle wake-up
+ * costs less than resetting it for every timeout that did not happen. */
+static void
+set_alarm(bide_loop *l)
+{
+    int64_t next = bide__timers_next(&l->timers);
+    if (next >= l->alarm_at)
+        return;
+    uv_update_time(&l->uv);
+    int64_t now = (int64_t)uv_hrtime();
+    uint64_t ms = next > now ? (uint64_t)(next - now + 999999) / 1000000 : 0;
+    uv_timer_start(&l->alarm, on_alarm, ms, 0);
+    l->alarm_at = next;
+}
+
+/* -- posts ---------------------------------------------------------------- */
+
+void
+bide_loop_wake(bide_loop *l)
+{
+    bide__inbox_enter(&l->inbox);
+    atomic_store(&l->woken, true);
+    if (!atomic_load(&l->closed) && atomic_exchange(&l->sleeping, false))
+        uv_async_send(&l->async);
+    bide__inbox_leave(&l->inbox);
+}
+
+int
+bide_loop_post(bide_loop *l, bide_post *p)
+{
+    bide__inbox_enter(&l->inbox);
+    int rc = bide__inbox_push(&l->inbox, p);
+    if (rc == 0 && atomic_load(&l->sleeping) &&
+        atomic_exchange(&l->sleeping, false))
+        uv_async_send(&l->async);
+    bide__inbox_leave(&l->inbox);
+    return rc;
+}
+
+void
+bide_loop_hold(bide_loop *l)
+{
+    atomic_fetch_add(&l->holds, 1);
+}
+
+void
+bide_loop_release(bide_loop *l)
+{
+    if (atomic_fetch_sub(&l->holds, 1) == 1)
+        bide_loop_wake(l);
+}
+
+static void
+on_wake_fd(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    bide_loop *l = poll->loop->data;
+    char sink[64];
+    while (read(l->wake_fds[0], sink, sizeof sink) == (ssize_t)sizeof sink)
+        ;
+}
+
+int
+bide_loop_wake_fd(bide_loop *l)
+{
+    if (l->wake_open)
+        return l->wake_fds[1];
+    int rc = uv_pipe(l->wake_fds, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
+    if (rc)
+        return rc;
+    rc = uv_poll_init(&l->uv, &l->wake_poll, l->wake_fds[0]);
+    if (rc) {
+        close(l->wake_fds[0]);
+        close(l->wake_fds[1]);
+        return rc;
+    }
+    uv_poll_start(&l->wake_poll, UV_READABLE, on_wake_fd);
+    l->wake_open = true;
+    return l->wake_fds[1];
+}
+
+/* -- the turn ------------------------------------------------------------- */
+
+static bide_task *
+next_in_seeded_order(bide_loop *l)
+{
+    l->seed ^= l->seed << 13;
+    l->seed ^= l->seed >> 7;
+    l->seed ^= l->seed << 17;
+    bide_link *link = l->ready.next;
+    for (unsigned skip = l->seed % 16; skip && link->next != &l->ready; skip--)
+        link = link->next;
+    bide__list_remove(link);
+    return bide__of(link, bide_task, ready);
+}
+
+void
+bide__loop_resume(bide_loop *l)
+{
+    for (int n = BIDE__POLL_INTERVAL; n && !bide__list_empty(&l->ready); n--) {
+        bide_task *t = l->seed
+                           ? next_in_seeded_order(l)
+                           : bide__of(bide__list_pop(&l->ready), bide_task,
+                                      ready);
+        t->state = BIDE_TASK_RUNNING;
+        l->current = t;
+        l->budget = BIDE__BUDGET;
+        l->resumes++;
+        t->resume(t);
+        l->current = NULL;
+        if (l->stop || l->fork_count != bide__fork_count)
+            return;
+    }
+}
+
+static int
+stalled(bide_loop *l)
+{
+    return l->host.stalled ? l->host.stalled(l->host.ctx) : BIDE_ESTALLED;
+}
+
+/* Nothing within the loop's knowledge can make a task ready any more. */
+static bool
+is_stalled(bide_loop *l)
+{
+    return !l->io_waits && !l->timers.count && !l->jobs && l->tasks &&
+           !atomic_load(&l->holds) && bide__inbox_empty(&l->inbox);
+}
+
+static void
+poll_blocking(bide_loop *l)
+{
+    if (!l->virtual_clock)
+        set_alarm(l);
+    atomic_store(&l->sleeping, true);
+    if (!bide__inbox_empty(&l->inbox) || atomic_load(&l->woken)) {
+        atomic_store(&l->woken, false);
+        atomic_store(&l->sleeping, false);
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+        return;
+    }
+    if (l->host.poll_begin)
+        l->host.poll_begin(l->host.ctx);
+    uv_run(&l->uv, UV_RUN_ONCE);
+    atomic_store(&l->sleeping, false);
+    if (l->host.poll_end)
+        l->host.poll_end(l->host.ctx);
+}
+
+/* Virtual time jumps only if a look at the system shows nothing to do. */
+static void
+poll_virtual(bide_loop *l)
+{
+    uv_run(&l->uv, UV_RUN_NOWAIT);
+    if (!bide__list_empty(&l->ready) || !bide__inbox_empty(&l->inbox))
+        return;
+    if (l->timers.count && !l->jobs && !atomic_load(&l->holds)) {
+        int64_t next = bide__timers_next(&l->timers);
+        if (next > l->now)
+            l->now = next;
+    } else {
+        poll_blocking(l);
+    }
+}
+
+static int
+poll_idle(bide_loop *l)
+{
+    if (is_stalled(l)) {
+        int rc = stalled(l);
+        if (rc || !bide__list_empty(&l->ready))
+            return rc;
+    }
+    if (l->virtual_clock)
+        poll_virtual(l);
+    else if (bide__timers_next(&l->timers) <= bide_loop_now(l, true))
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+    else
+        poll_blocking(l);
+    return 0;
+}
+
+int
+bide__loop_turn(bide_loop *l)
+{
+    int rc = 0;
+    l->polls++;
+    l->polling = true;
+    if (bide__list_empty(&l->ready))
+        rc = poll_idle(l);
+    else if (l->handle_count || l->wake_open)
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+    l->polling = false;
+    if (rc)
+        return rc;
+    bide__inbox_drain(&l->inbox);
+    if (l->timers.count)
+        bide__timers_expire(&l->timers, bide_loop_now(l, true));
+    return l->host.tick ? l->host.tick(l->host.ctx) : 0;
+}

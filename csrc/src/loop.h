@@ -1,0 +1,122 @@
+/* The reactor: one uv_loop_t, one FIFO of ready tasks, one heap of timers under
+ * one uv_timer, one inbox under one uv_async.
+ *
+ * Invariants
+ * - A task is in the ready queue iff its state is READY.
+ * - I/O callbacks only change core structures and append to the ready queue;
+ *   tasks, timers and posts run between polls, with `polling` false.
+ * - `sleeping` is set, then inbox and `woken` are looked at, before a poll that
+ *   blocks; a poster pushes, then looks at `sleeping`. One sees the other. */
+#ifndef BIDE_LOOP_H
+#define BIDE_LOOP_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "bide.h"
+#include "inbox.h"
+#include "list.h"
+#include "timer.h"
+
+enum {
+    BIDE__BUDGET = 128,       /* operations that finish at once, per resume */
+    BIDE__POLL_INTERVAL = 128 /* resumes between two polls */
+};
+
+struct bide__pool;
+
+struct bide_loop {
+    bide_link ready;
+    bide_task *current;
+    bide_task *until;
+    int budget;
+    bool stop;
+    bool polling;
+    uint64_t seed;
+    int64_t now;
+    bide__timers timers;
+
+    /* What can still wake a task: see bide__loop_stalled. */
+    size_t io_waits;
+    size_t jobs;
+    atomic_int holds;
+
+    size_t tasks;
+    uint64_t next_id;
+    uint64_t resumes, polls;
+    unsigned fork_count;
+
+    bide__inbox inbox;
+    atomic_bool sleeping, woken;
+    atomic_bool closed;
+    atomic_size_t refs;
+
+    uv_loop_t uv;
+    uv_async_t async;
+    uv_timer_t alarm;
+    int64_t alarm_at;
+    uv_poll_t wake_poll;
+    int wake_fds[2];
+    bool wake_open;
+
+    bide_scope root;
+    bide_link handles; /* bide__handle */
+    size_t handle_count;
+    char *scratch; /* for reads of all streams */
+
+    struct bide__pool *blocking, *dns;
+    unsigned pool_threads;
+    int64_t pool_keep_alive;
+
+    bool virtual_clock;
+    bide_host host;
+};
+
+/** An I/O object of a loop, closed with it at the latest. */
+typedef struct bide__handle {
+    bide_link link;
+    void (*close)(struct bide__handle *h);
+} bide__handle;
+
+extern _Thread_local bide_loop *bide__loop_here;
+
+/** How often this process has been forked from a process using the library. */
+extern unsigned bide__fork_count;
+
+static inline bool
+bide__loop_is_here(const bide_loop *l)
+{
+    return bide__loop_here == l;
+}
+
+static inline void
+bide__loop_ready(bide_loop *l, bide_task *t)
+{
+    t->state = BIDE_TASK_READY;
+    bide__list_append(&l->ready, &t->ready);
+}
+
+int bide__loop_init(bide_loop *l);
+void bide__loop_fini(bide_loop *l);
+
+/** One turn: polls (blocking if nothing is ready), then delivers posts and
+ * expires timers. 0 or the result that ends the run. */
+int bide__loop_turn(bide_loop *l);
+
+/** Resumes ready tasks, up to the poll interval or until stopped. */
+void bide__loop_resume(bide_loop *l);
+
+/** Binds an object to the loop of the task that uses it: `*slot` is a counted
+ * reference. An object of a closed loop moves over. BIDE_EWRONGLOOP. */
+int bide__loop_adopt(bide_loop **slot, bide_loop *l);
+
+static inline int
+bide__loop_bind(bide_loop **slot, bide_loop *l)
+{
+    return *slot == l ? 0 : bide__loop_adopt(slot, l);
+}
+
+void bide__loop_add_handle(bide_loop *l, bide__handle *h);
+void bide__loop_remove_handle(bide_loop *l, bide__handle *h);
+
+#endif

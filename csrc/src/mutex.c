@@ -1,0 +1,159 @@
+#include "mutex.h"
+
+#include <stdio.h>
+
+static void undo_lock(bide_wait *w);
+
+static const bide_wait_kind lock_kind = {"lock", "Mutex", NULL, undo_lock,
+                                         false};
+
+static void on_holder_ended(bide__held *held, bide_task *t);
+
+int
+bide_mutex_new(const char *name, bide_site site, bide_mutex **out)
+{
+    bide_mutex *m = bide__object_new(sizeof *m, name, site);
+    if (!m)
+        return BIDE_ENOMEMORY;
+    bide__list_init(&m->waiters);
+    m->held.broke = on_holder_ended;
+    *out = m;
+    return 0;
+}
+
+bide_mutex *
+bide_mutex_ref(bide_mutex *m)
+{
+    bide__object_ref(&m->object);
+    return m;
+}
+
+void
+bide_mutex_unref(bide_mutex *m)
+{
+    if (!m || !bide__object_unref(&m->object))
+        return;
+    if (m->owner)
+        bide__list_remove(&m->held.link);
+    bide__object_free(&m->object);
+}
+
+/* -- handing over --------------------------------------------------------- */
+
+void
+bide__mutex_pass_on(bide_mutex *m)
+{
+    bide__list_remove(&m->held.link);
+    m->owner = NULL;
+    if (bide__list_empty(&m->waiters))
+        return;
+    bide_wait *w = bide__wait_first(&m->waiters);
+    bide__mutex_give(m, w->task);
+    bide__wait_fire(w, w->status);
+}
+
+void
+bide__mutex_enqueue(bide_mutex *m, bide_wait *w)
+{
+    if (m->broken) {
+        bide__wait_fire(w, BIDE_EBROKEN);
+    } else if (!m->owner) {
+        bide__mutex_give(m, w->task);
+        bide__wait_fire(w, w->status);
+    } else {
+        bide__list_append(&m->waiters, &w->link);
+    }
+}
+
+static void
+undo_lock(bide_wait *w)
+{
+    bide_mutex *m = w->object;
+    if (m->owner == w->task)
+        bide__mutex_pass_on(m);
+}
+
+static void
+on_holder_ended(bide__held *held, bide_task *t)
+{
+    bide_mutex *m = bide__of(held, bide_mutex, held);
+    m->owner = NULL;
+    m->broken = true;
+    if (t->name)
+        snprintf(m->breaker, sizeof m->breaker, "%s", t->name);
+    else
+        snprintf(m->breaker, sizeof m->breaker, "task-%llu",
+                 (unsigned long long)t->id);
+    bide__wait_fire_all(&m->waiters, BIDE_EBROKEN);
+}
+
+/* -- operations ----------------------------------------------------------- */
+
+static inline int
+try_lock(bide_mutex *m, bide_task *t)
+{
+    if (bide__unlikely(m->broken))
+        return BIDE_EBROKEN;
+    if (m->owner)
+        return m->owner == t ? BIDE_EDEADLOCK : BIDE_EWOULDBLOCK;
+    bide__mutex_give(m, t);
+    return 0;
+}
+
+int
+bide_mutex_lock(bide_mutex *m, bide_wait *w)
+{
+    int rc = bide__object_enter(&m->object, w->task);
+    if (bide__unlikely(rc))
+        return rc;
+    rc = try_lock(m, w->task);
+    if (rc == 0)
+        return bide__wait_done(w, &lock_kind, m);
+    if (rc != BIDE_EWOULDBLOCK)
+        return rc;
+    w->status = 0;
+    return bide__wait_park(w, &lock_kind, m, &m->waiters);
+}
+
+int
+bide_mutex_try_lock(bide_mutex *m, bide_task *t)
+{
+    int rc = bide__loop_bind(&m->object.loop, t->loop);
+    if (rc)
+        return rc;
+    rc = try_lock(m, t);
+    return rc == BIDE_EDEADLOCK ? BIDE_EWOULDBLOCK : rc;
+}
+
+int
+bide_mutex_unlock(bide_mutex *m, bide_task *t)
+{
+    if (m->owner != t || !t)
+        return BIDE_ENOTOWNER;
+    bide__mutex_pass_on(m);
+    return 0;
+}
+
+bide_task *
+bide_mutex_owner(const bide_mutex *m)
+{
+    return m->owner;
+}
+
+size_t
+bide_mutex_waiters(const bide_mutex *m)
+{
+    return bide__list_count(&m->waiters);
+}
+
+void
+bide_mutex_reset(bide_mutex *m)
+{
+    m->broken = false;
+}
+
+const char *
+bide_mutex_breaker(const bide_mutex *m)
+{
+    return m->broken ? m->breaker : NULL;
+}

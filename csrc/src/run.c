@@ -1,0 +1,131 @@
+/* The life of a runtime: puts the layers below together. */
+#include <stdatomic.h>
+
+#include "alloc.h"
+#include "blocking.h"
+#include "loop.h"
+#include "scope.h"
+#include "wait.h"
+
+enum { POOL_THREADS = 512 };
+
+static const int64_t pool_keep_alive = 10 * INT64_C(1000000000);
+
+int
+bide_loop_new(const bide_loop_options *o, bide_loop **out)
+{
+    bide_loop *l = bide__alloc(sizeof *l);
+    if (!l)
+        return BIDE_ENOMEMORY;
+    if (o) {
+        l->host = o->host;
+        l->virtual_clock = o->virtual_clock;
+        l->seed = o->seed;
+        l->pool_threads = o->pool_threads;
+        l->pool_keep_alive = o->pool_keep_alive;
+    }
+    if (!l->pool_threads)
+        l->pool_threads = POOL_THREADS;
+    if (!l->pool_keep_alive)
+        l->pool_keep_alive = pool_keep_alive;
+    int rc = bide__loop_init(l);
+    if (rc) {
+        bide__free(l);
+        return rc;
+    }
+    bide_scope_init(&l->root);
+    l->root.loop = l;
+    *out = l;
+    return 0;
+}
+
+/* In the child nothing of the parent's runtime may be used: its threads are
+ * gone and its epoll descriptor is shared. */
+static int
+run(bide_loop *l)
+{
+    for (;;) {
+        if (l->fork_count != bide__fork_count)
+            return BIDE_EFORKED;
+        bide__loop_resume(l);
+        if (l->stop)
+            return 0;
+        int rc = bide__loop_turn(l);
+        if (rc)
+            return rc;
+        if (l->stop)
+            return 0;
+    }
+}
+
+int
+bide_loop_run(bide_loop *l, bide_task *until)
+{
+    if (bide__loop_here)
+        return BIDE_EBUSY;
+    if (atomic_load(&l->closed))
+        return BIDE_ECLOSED;
+    if (until ? until->state == BIDE_TASK_DONE : l->tasks == 0)
+        return 0;
+    bide__loop_here = l;
+    l->until = until;
+    l->stop = false;
+    int rc = run(l);
+    l->until = NULL;
+    bide__loop_here = NULL;
+    return rc;
+}
+
+int
+bide_loop_close(bide_loop *l, int64_t grace,
+                void (*stuck)(void *arg, const bide_job *job), void *arg)
+{
+    if (bide__loop_here || l->tasks)
+        return BIDE_EBUSY;
+    if (atomic_load(&l->closed))
+        return 0;
+    bide__loop_here = l;
+    bool forked = l->fork_count != bide__fork_count;
+    bool ended = forked || bide__jobs_close(l, grace, stuck, arg);
+    bide__inbox_drain(&l->inbox);
+    atomic_store(&l->closed, true);
+    if (forked)
+        uv_loop_fork(&l->uv);
+    bide__loop_fini(l);
+    bide__loop_here = NULL;
+    return ended ? 0 : BIDE_ESTUCK;
+}
+
+bide_loop *
+bide_loop_current(void)
+{
+    return bide__loop_here;
+}
+
+bide_task *
+bide_task_current(void)
+{
+    return bide__loop_here ? bide__loop_here->current : NULL;
+}
+
+bide_scope *
+bide_loop_root(bide_loop *l)
+{
+    return &l->root;
+}
+
+void
+bide_loop_count(const bide_loop *l, bide_loop_counts *out)
+{
+    *out = (bide_loop_counts){
+        .tasks = l->tasks,
+        .ready = bide__list_count(&l->ready),
+        .timers = l->timers.count,
+        .io_waits = l->io_waits,
+        .handles = l->handle_count,
+        .jobs = l->jobs,
+        .threads = bide__jobs_threads(l),
+        .resumes = l->resumes,
+        .polls = l->polls,
+    };
+}

@@ -1,0 +1,220 @@
+/* Many readers or one writer, first come, first served.
+ * Invariant: the head of the queue cannot go: it is a writer and the lock is
+ * taken, or a reader and there is a writer; whatever changes that calls serve. */
+#include "object.h"
+
+struct bide_rwlock {
+    bide__object object;
+    size_t readers;
+    bide_task *writer;
+    bide_link waiters;
+    bide__held held;
+    bool broken;
+};
+
+static bool abort_wait(bide_wait *w, bool forced);
+static void undo_read(bide_wait *w);
+static void undo_write(bide_wait *w);
+static void on_writer_ended(bide__held *held, bide_task *t);
+
+static const bide_wait_kind read_kind = {"read", "RwLock", abort_wait,
+                                         undo_read, false};
+static const bide_wait_kind write_kind = {"write", "RwLock", abort_wait,
+                                          undo_write, false};
+
+int
+bide_rwlock_new(const char *name, bide_site site, bide_rwlock **out)
+{
+    bide_rwlock *rw = bide__object_new(sizeof *rw, name, site);
+    if (!rw)
+        return BIDE_ENOMEMORY;
+    bide__list_init(&rw->waiters);
+    rw->held.broke = on_writer_ended;
+    *out = rw;
+    return 0;
+}
+
+bide_rwlock *
+bide_rwlock_ref(bide_rwlock *rw)
+{
+    bide__object_ref(&rw->object);
+    return rw;
+}
+
+void
+bide_rwlock_unref(bide_rwlock *rw)
+{
+    if (!rw || !bide__object_unref(&rw->object))
+        return;
+    if (rw->writer)
+        bide__list_remove(&rw->held.link);
+    bide__object_free(&rw->object);
+}
+
+/* -- handing over --------------------------------------------------------- */
+
+static void
+give_write(bide_rwlock *rw, bide_task *t)
+{
+    rw->writer = t;
+    bide__list_append(&t->held, &rw->held.link);
+}
+
+static void
+serve(bide_rwlock *rw)
+{
+    while (!rw->writer && !bide__list_empty(&rw->waiters)) {
+        bide_wait *w = bide__wait_first(&rw->waiters);
+        if (w->kind == &read_kind)
+            rw->readers++;
+        else if (rw->readers == 0)
+            give_write(rw, w->task);
+        else
+            return;
+        bide__wait_fire(w, 0);
+    }
+}
+
+/* A writer that leaves the queue may have held back readers. */
+static bool
+abort_wait(bide_wait *w, bool forced)
+{
+    (void)forced;
+    bide__list_remove(&w->link);
+    serve(w->object);
+    return true;
+}
+
+static void
+undo_read(bide_wait *w)
+{
+    bide_rwlock_read_unlock(w->object);
+}
+
+static void
+undo_write(bide_wait *w)
+{
+    bide_rwlock_write_unlock(w->object, w->task);
+}
+
+static void
+on_writer_ended(bide__held *held, bide_task *t)
+{
+    (void)t;
+    bide_rwlock *rw = bide__of(held, bide_rwlock, held);
+    rw->writer = NULL;
+    rw->broken = true;
+    bide__wait_fire_all(&rw->waiters, BIDE_EBROKEN);
+}
+
+/* -- operations ----------------------------------------------------------- */
+
+static int
+try_take(bide_rwlock *rw, bide_task *t, bool write)
+{
+    if (rw->broken)
+        return BIDE_EBROKEN;
+    if (rw->writer)
+        return rw->writer == t ? BIDE_EDEADLOCK : BIDE_EWOULDBLOCK;
+    if (!bide__list_empty(&rw->waiters) || (write && rw->readers))
+        return BIDE_EWOULDBLOCK;
+    if (write)
+        give_write(rw, t);
+    else
+        rw->readers++;
+    return 0;
+}
+
+static int
+take(bide_rwlock *rw, bide_wait *w, bool write)
+{
+    const bide_wait_kind *kind = write ? &write_kind : &read_kind;
+    int rc = bide__object_enter(&rw->object, w->task);
+    if (bide__unlikely(rc))
+        return rc;
+    rc = try_take(rw, w->task, write);
+    if (rc == 0)
+        return bide__wait_done(w, kind, rw);
+    if (rc != BIDE_EWOULDBLOCK)
+        return rc;
+    return bide__wait_park(w, kind, rw, &rw->waiters);
+}
+
+static int
+try_now(bide_rwlock *rw, bide_task *t, bool write)
+{
+    int rc = bide__loop_bind(&rw->object.loop, t->loop);
+    if (rc)
+        return rc;
+    rc = try_take(rw, t, write);
+    return rc == BIDE_EDEADLOCK ? BIDE_EWOULDBLOCK : rc;
+}
+
+int
+bide_rwlock_read(bide_rwlock *rw, bide_wait *w)
+{
+    return take(rw, w, false);
+}
+
+int
+bide_rwlock_write(bide_rwlock *rw, bide_wait *w)
+{
+    return take(rw, w, true);
+}
+
+int
+bide_rwlock_try_read(bide_rwlock *rw, bide_task *t)
+{
+    return try_now(rw, t, false);
+}
+
+int
+bide_rwlock_try_write(bide_rwlock *rw, bide_task *t)
+{
+    return try_now(rw, t, true);
+}
+
+int
+bide_rwlock_read_unlock(bide_rwlock *rw)
+{
+    if (rw->readers == 0)
+        return BIDE_ENOTOWNER;
+    rw->readers--;
+    serve(rw);
+    return 0;
+}
+
+int
+bide_rwlock_write_unlock(bide_rwlock *rw, bide_task *t)
+{
+    if (rw->writer != t || !t)
+        return BIDE_ENOTOWNER;
+    bide__list_remove(&rw->held.link);
+    rw->writer = NULL;
+    serve(rw);
+    return 0;
+}
+
+size_t
+bide_rwlock_readers(const bide_rwlock *rw)
+{
+    return rw->readers;
+}
+
+bide_task *
+bide_rwlock_writer(const bide_rwlock *rw)
+{
+    return rw->writer;
+}
+
+size_t
+bide_rwlock_waiters(const bide_rwlock *rw)
+{
+    return bide__list_count(&rw->waiters);
+}
+
+void
+bide_rwlock_reset(bide_rwlock *rw)
+{
+    rw->broken = false;
+}

@@ -1,0 +1,187 @@
+/* A task is something with resume(): see bide.h. Its life: NEW -> READY <->
+ * RUNNING <-> PARKED, and DONE from any of them.
+ * Invariant: from start to finish its base scope hangs in the loop's tree, so
+ * that the tree reaches every live task. */
+#include <string.h>
+
+#include "list.h"
+#include "scope.h"
+#include "wait.h"
+
+void
+bide_task_init(bide_task *t, void (*resume)(bide_task *self))
+{
+    memset(t, 0, sizeof *t);
+    t->resume = resume;
+    bide__list_init(&t->joiners);
+    bide__list_init(&t->held);
+    bide_scope_init(&t->base);
+}
+
+int
+bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
+                bide_token *token)
+{
+    if (atomic_load(&l->closed))
+        return BIDE_ECLOSED;
+    if (group && group->loop != l)
+        return BIDE_EWRONGLOOP;
+    t->loop = l;
+    t->scope = group ? group : &l->root;
+    int rc = bide_scope_enter(&t->base, t, token);
+    if (rc)
+        return rc;
+    t->id = ++l->next_id;
+    l->tasks++;
+    bide__loop_ready(l, t);
+    return 0;
+}
+
+static void
+break_locks(bide_task *t)
+{
+    while (!bide__list_empty(&t->held)) {
+        bide__held *h = bide__of(bide__list_pop(&t->held), bide__held, link);
+        h->broke(h, t);
+    }
+}
+
+static void
+leave_scopes(bide_task *t)
+{
+    while (t->scope && t->scope->task == t) {
+        bide_scope *s = t->scope;
+        t->scope = s->parent;
+        bide__scope_unlink(s);
+    }
+}
+
+void
+bide_task_finish(bide_task *t)
+{
+    bide_loop *l = t->loop;
+    while (t->waits)
+        bide_wait_drop(t->waits);
+    if (t->state == BIDE_TASK_READY)
+        bide__list_remove(&t->ready);
+    t->state = BIDE_TASK_DONE;
+    if (bide__unlikely(!bide__list_empty(&t->held)))
+        break_locks(t);
+    leave_scopes(t);
+    l->tasks--;
+    if (!bide__list_empty(&t->joiners))
+        bide__wait_fire_all(&t->joiners, 0);
+    if (t == l->until || l->tasks == 0)
+        l->stop = true;
+}
+
+/* -- what every task can wait for ----------------------------------------- */
+
+static const bide_wait_kind join_kind = {"join", "Task", NULL, NULL, false};
+static const bide_wait_kind yield_kind = {"yield", "loop", NULL, NULL, false};
+static const bide_wait_kind park_kind = {"park", "host", NULL, NULL, false};
+
+int
+bide_task_join(bide_task *t, bide_wait *w)
+{
+    if (t->loop && t->loop != w->task->loop)
+        return BIDE_EWRONGLOOP;
+    int rc = bide__wait_refused(w->task);
+    if (rc)
+        return rc;
+    if (t->state == BIDE_TASK_DONE)
+        return bide__wait_done(w, &join_kind, t);
+    if (t == w->task)
+        return BIDE_EDEADLOCK;
+    return bide__wait_park(w, &join_kind, t, &t->joiners);
+}
+
+void
+bide_task_cancel(bide_task *t, bide_value reason)
+{
+    if (t->state != BIDE_TASK_DONE)
+        bide_scope_cancel(&t->base, reason);
+}
+
+int
+bide_yield(bide_wait *w)
+{
+    int rc = bide__wait_refused(w->task);
+    return rc ? rc : bide__wait_done_later(w, &yield_kind, NULL);
+}
+
+int
+bide_park(bide_wait *w)
+{
+    int rc = bide__wait_refused(w->task);
+    return rc ? rc : bide__wait_park(w, &park_kind, NULL, NULL);
+}
+
+bool
+bide_unpark(bide_wait *w, int status)
+{
+    if (w->state != BIDE_WAIT_PARKED)
+        return false;
+    bide__wait_fire(w, status);
+    return true;
+}
+
+/* -- sleep ---------------------------------------------------------------- */
+
+static bool
+abort_sleep(bide_wait *w, bool forced)
+{
+    (void)forced;
+    bide_timer_stop(w->task->loop, &w->u.timer);
+    return true;
+}
+
+static const bide_wait_kind sleep_kind = {"sleep", "timer", abort_sleep, NULL,
+                                          false};
+
+static void
+on_slept(bide_timer *timer)
+{
+    bide__wait_fire(bide__of(timer, bide_wait, u.timer), 0);
+}
+
+int
+bide_sleep_until(bide_wait *w, int64_t deadline)
+{
+    bide_loop *l = w->task->loop;
+    int rc = bide__wait_refused(w->task);
+    if (rc)
+        return rc;
+    if (deadline <= l->now)
+        return bide__wait_done_later(w, &sleep_kind, NULL);
+    w->u.timer.slot = 0;
+    if (deadline != BIDE_FOREVER)
+        rc = bide_timer_start(l, &w->u.timer, deadline, on_slept);
+    return rc ? rc : bide__wait_park(w, &sleep_kind, NULL, NULL);
+}
+
+/* -- reports -------------------------------------------------------------- */
+
+/* Depth first without recursion: down to the first child, else to the next
+ * sibling of the nearest scope that has one. */
+static bide_scope *
+next_scope(bide_scope *s, const bide_scope *root)
+{
+    if (!bide__list_empty(&s->children))
+        return bide__of(s->children.next, bide_scope, sibling);
+    while (s != root) {
+        if (s->sibling.next != &s->parent->children)
+            return bide__of(s->sibling.next, bide_scope, sibling);
+        s = s->parent;
+    }
+    return NULL;
+}
+
+void
+bide_loop_each_task(bide_loop *l, void (*visit)(bide_task *t, void *arg),
+                    void *arg)
+{
+    for (bide_scope *s = &l->root; s; s = next_scope(s, &l->root))
+        if (s->task && s == &s->task->base)
+            visit(s->task, arg);
+}

@@ -1,0 +1,109 @@
+/* The wait node and the fair wait queue, under every primitive.
+ *
+ * Invariants
+ * - A PARKED node is in one queue and in its task's `waits`; an IDLE or FIRED
+ *   node is in neither.
+ * - Firing is the only way from PARKED to FIRED and makes the task ready, once:
+ *   the first sibling to fire drops the others in the same step.
+ * - A queue is FIFO, and whoever takes something from a primitive's state does
+ *   so through its queue: nobody barges. */
+#ifndef BIDE_WAIT_H
+#define BIDE_WAIT_H
+
+#include "bide.h"
+#include "list.h"
+#include "loop.h"
+
+#if defined(__GNUC__)
+#define bide__unlikely(x) __builtin_expect(!!(x), 0)
+#else
+#define bide__unlikely(x) (x)
+#endif
+
+/** A lock that tells its holder's end: embedded in what a task can hold. */
+typedef struct bide__held {
+    bide_link link; /* in task->held */
+    void (*broke)(struct bide__held *self, bide_task *t);
+} bide__held;
+
+/** Why `t` may not start an operation: BIDE_ECANCELED, BIDE_EFORKED, or 0. */
+static inline int
+bide__wait_refused(const bide_task *t)
+{
+    if (bide__unlikely(t->scope->flags & BIDE_SCOPE_EFFECTIVE))
+        return BIDE_ECANCELED;
+    if (bide__unlikely(t->loop->fork_count != bide__fork_count))
+        return BIDE_EFORKED;
+    return 0;
+}
+
+/** Parks `w` at the end of `queue` (NULL: in none, its kind knows where). */
+static inline int
+bide__wait_park(bide_wait *w, const bide_wait_kind *kind, void *object,
+                bide_link *queue)
+{
+    bide_task *t = w->task;
+    w->kind = kind;
+    w->object = object;
+    w->state = BIDE_WAIT_PARKED;
+    w->sibling = t->waits;
+    t->waits = w;
+    t->state = BIDE_TASK_PARKED;
+    t->parked_at = t->loop->now;
+    if (queue)
+        bide__list_append(queue, &w->link);
+    return BIDE_PARKED;
+}
+
+/** The slow half of bide__wait_done: the task gives others a turn. */
+int bide__wait_done_later(bide_wait *w, const bide_wait_kind *kind,
+                          void *object);
+
+/** Ends an operation that succeeded at once: 0, or BIDE_PARKED when the
+ * task's budget is used up. */
+static inline int
+bide__wait_done(bide_wait *w, const bide_wait_kind *kind, void *object)
+{
+    if (bide__unlikely(--w->task->loop->budget < 0))
+        return bide__wait_done_later(w, kind, object);
+    w->status = 0;
+    return 0;
+}
+
+void bide__wait_drop_siblings(bide_task *t, bide_wait *fired);
+
+/** Fires a parked node with `status`: takes it off its queue, drops its
+ * siblings, makes the task ready. */
+static inline void
+bide__wait_fire(bide_wait *w, int status)
+{
+    bide_task *t = w->task;
+    if (bide__list_linked(&w->link))
+        bide__list_remove(&w->link);
+    w->status = status;
+    w->state = BIDE_WAIT_FIRED;
+    if (bide__unlikely(t->waits != w || w->sibling))
+        bide__wait_drop_siblings(t, w);
+    t->waits = NULL;
+    t->fired = w;
+    bide__loop_ready(t->loop, t);
+}
+
+/** The oldest of a queue that is not empty. */
+static inline bide_wait *
+bide__wait_first(const bide_link *queue)
+{
+    return bide__of(queue->next, bide_wait, link);
+}
+
+static inline void
+bide__wait_fire_all(bide_link *queue, int status)
+{
+    while (!bide__list_empty(queue))
+        bide__wait_fire(bide__wait_first(queue), status);
+}
+
+/** Ends the parked waits of `t`, if any, with BIDE_ECANCELED. */
+void bide__wait_cancel_task(bide_task *t);
+
+#endif
