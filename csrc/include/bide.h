@@ -303,7 +303,11 @@ typedef struct bide_wait_kind {
     bool (*abort)(bide_wait *w, bool forced);
     /* Gives back what a fired wait was granted; NULL: nothing to give. */
     void (*undo)(bide_wait *w);
-    bool no_race;
+    /* The task that alone can end this wait: holder of the lock, task joined.
+     * NULL, or answering NULL: none. */
+    bide_task *(*blocker)(const bide_wait *w);
+    /* What the object is called and where it was made; NULL: nameless. */
+    const char *(*label)(const bide_wait *w, bide_site *site);
 } bide_wait_kind;
 
 /** One pending operation of one task. The fields up to `value` are private. */
@@ -361,6 +365,13 @@ bide_wait_take(bide_wait *w)
  * a fired one was granted and its task did not take. Idle ones are left
  * alone. For race, and for a host that destroys a parked task. */
 BIDE_API void bide_wait_drop(bide_wait *w);
+
+/** Writes, as one line of text, what `w` waits for and why that may take long:
+ * object, holder, what the holder waits for, and so on. For a wait that answered
+ * BIDE_EDEADLOCK (until its task goes on) this is the cycle; for a parked one
+ * the chain as it stands. At most `size` bytes with the final zero; the result
+ * is the full length, as of snprintf. */
+BIDE_API size_t bide_wait_explain(const bide_wait *w, char *out, size_t size);
 
 /** Starts a race: several waits of one task, of which the first to fire drops
  * the others in the same step. Submit each in turn; when one answers
@@ -514,7 +525,7 @@ BIDE_API int bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
  * it still holds break, its scope leaves the tree. */
 BIDE_API void bide_task_finish(bide_task *t);
 
-/** Waits until `t` is done. */
+/** Waits until `t` is done. BIDE_EDEADLOCK as of bide_mutex_lock. */
 BIDE_API int bide_task_join(bide_task *t, bide_wait *w);
 
 /** Cancels the task's own scope. */
@@ -574,7 +585,8 @@ BIDE_API bide_mutex *bide_mutex_ref(bide_mutex *m);
 BIDE_API void bide_mutex_unref(bide_mutex *m);
 
 /** Ends with 0 when the task holds `m`. BIDE_EDEADLOCK at once when it already
- * does. BIDE_EBROKEN: the holder ended without unlocking; the mutex stays
+ * does, or when the wait would close a cycle of tasks that wait for each other
+ * without a deadline (bide_wait_explain names it). BIDE_EBROKEN: the holder ended without unlocking; the mutex stays
  * broken until bide_mutex_reset. */
 BIDE_API int bide_mutex_lock(bide_mutex *m, bide_wait *w);
 
@@ -621,8 +633,8 @@ BIDE_API int bide_rwlock_new(const char *name, bide_site site,
 BIDE_API bide_rwlock *bide_rwlock_ref(bide_rwlock *rw);
 BIDE_API void bide_rwlock_unref(bide_rwlock *rw);
 
-/** BIDE_EDEADLOCK when the task holds the write lock; BIDE_EBROKEN when a
- * writer ended holding it. */
+/** BIDE_EDEADLOCK as of bide_mutex_lock, for the write lock; BIDE_EBROKEN when
+ * a writer ended holding it. */
 BIDE_API int bide_rwlock_read(bide_rwlock *rw, bide_wait *w);
 BIDE_API int bide_rwlock_write(bide_rwlock *rw, bide_wait *w);
 BIDE_API int bide_rwlock_try_read(bide_rwlock *rw, bide_task *t);

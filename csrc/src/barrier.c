@@ -14,7 +14,12 @@ struct bide_barrier {
 
 static bool abort_wait(bide_wait *w, bool forced);
 
-static const bide_wait_kind kind = {"wait", "Barrier", abort_wait, NULL, false};
+static const bide_wait_kind kind = {
+    .verb = "wait",
+    .object = "Barrier",
+    .abort = abort_wait,
+    .label = bide__object_label,
+};
 
 int
 bide_barrier_new(size_t parties, const char *name, bide_site site,

@@ -4,12 +4,26 @@ static bool abort_wait(bide_wait *w, bool forced);
 static void undo_recv(bide_wait *w);
 static void undo_many(bide_wait *w);
 
-static const bide_wait_kind send_kind = {"send", "Channel", abort_wait, NULL,
-                                         false};
-static const bide_wait_kind recv_kind = {"recv", "Channel", abort_wait,
-                                         undo_recv, false};
-static const bide_wait_kind many_kind = {"recv_many", "Channel", abort_wait,
-                                         undo_many, false};
+static const bide_wait_kind send_kind = {
+    .verb = "send",
+    .object = "Channel",
+    .abort = abort_wait,
+    .label = bide__object_label,
+};
+static const bide_wait_kind recv_kind = {
+    .verb = "recv",
+    .object = "Channel",
+    .abort = abort_wait,
+    .undo = undo_recv,
+    .label = bide__object_label,
+};
+static const bide_wait_kind many_kind = {
+    .verb = "recv_many",
+    .object = "Channel",
+    .abort = abort_wait,
+    .undo = undo_many,
+    .label = bide__object_label,
+};
 
 /* -- who waits, under the lock -------------------------------------------- */
 

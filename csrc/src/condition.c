@@ -15,10 +15,26 @@ static bool abort_waiting(bide_wait *w, bool forced);
 static bool abort_relocking(bide_wait *w, bool forced);
 static void undo_relocking(bide_wait *w);
 
-static const bide_wait_kind waiting_kind = {"wait", "Condition", abort_waiting,
-                                            NULL, true};
+static bide_task *
+holder(const bide_wait *w)
+{
+    return ((const bide_mutex *)w->object)->owner;
+}
+
+static const bide_wait_kind waiting_kind = {
+    .verb = "wait",
+    .object = "Condition",
+    .abort = abort_waiting,
+    .label = bide__object_label,
+};
 static const bide_wait_kind relocking_kind = {
-    "relock", "Condition", abort_relocking, undo_relocking, true};
+    .verb = "relock",
+    .object = "Mutex",
+    .abort = abort_relocking,
+    .undo = undo_relocking,
+    .blocker = holder,
+    .label = bide__object_label,
+};
 
 int
 bide_condition_new(bide_mutex *m, const char *name, bide_site site,

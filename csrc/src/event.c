@@ -7,7 +7,11 @@ struct bide_event {
     bide_link waiters;
 };
 
-static const bide_wait_kind kind = {"wait", "Event", NULL, NULL, false};
+static const bide_wait_kind kind = {
+    .verb = "wait",
+    .object = "Event",
+    .label = bide__object_label,
+};
 
 int
 bide_event_new(const char *name, bide_site site, bide_event **out)

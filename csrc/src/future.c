@@ -22,7 +22,7 @@ struct bide_future {
     bide_post post;
 };
 
-static const bide_wait_kind kind = {"await", "Future", NULL, NULL, false};
+static const bide_wait_kind kind = {.verb = "await", .object = "Future"};
 
 int
 bide_future_new(bide_future **out)

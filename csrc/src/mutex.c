@@ -4,8 +4,19 @@
 
 static void undo_lock(bide_wait *w);
 
-static const bide_wait_kind lock_kind = {"lock", "Mutex", NULL, undo_lock,
-                                         false};
+static bide_task *
+holder(const bide_wait *w)
+{
+    return ((const bide_mutex *)w->object)->owner;
+}
+
+static const bide_wait_kind lock_kind = {
+    .verb = "lock",
+    .object = "Mutex",
+    .undo = undo_lock,
+    .blocker = holder,
+    .label = bide__object_label,
+};
 
 static void on_holder_ended(bide__held *held, bide_task *t);
 
@@ -95,7 +106,7 @@ try_lock(bide_mutex *m, bide_task *t)
     if (bide__unlikely(m->broken))
         return BIDE_EBROKEN;
     if (m->owner)
-        return m->owner == t ? BIDE_EDEADLOCK : BIDE_EWOULDBLOCK;
+        return BIDE_EWOULDBLOCK;
     bide__mutex_give(m, t);
     return 0;
 }
@@ -109,8 +120,10 @@ bide_mutex_lock(bide_mutex *m, bide_wait *w)
     rc = try_lock(m, w->task);
     if (rc == 0)
         return bide__wait_done(w, &lock_kind, m);
-    if (rc != BIDE_EWOULDBLOCK)
+    if (rc == BIDE_EBROKEN)
         return rc;
+    if (bide__wait_is_cycle(w, &lock_kind, m))
+        return BIDE_EDEADLOCK;
     w->status = 0;
     return bide__wait_park(w, &lock_kind, m, &m->waiters);
 }
@@ -121,8 +134,7 @@ bide_mutex_try_lock(bide_mutex *m, bide_task *t)
     int rc = bide__loop_bind(&m->object.loop, t->loop);
     if (rc)
         return rc;
-    rc = try_lock(m, t);
-    return rc == BIDE_EDEADLOCK ? BIDE_EWOULDBLOCK : rc;
+    return try_lock(m, t);
 }
 
 int

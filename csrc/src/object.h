@@ -16,6 +16,9 @@ typedef struct bide__object {
     bide_site site;
 } bide__object;
 
+/** The `label` of the kinds whose object begins with a bide__object. */
+const char *bide__object_label(const bide_wait *w, bide_site *site);
+
 /** A new zeroed primitive of `size` bytes, or NULL. */
 static inline void *
 bide__object_new(size_t size, const char *name, bide_site site)

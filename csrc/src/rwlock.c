@@ -17,10 +17,28 @@ static void undo_read(bide_wait *w);
 static void undo_write(bide_wait *w);
 static void on_writer_ended(bide__held *held, bide_task *t);
 
-static const bide_wait_kind read_kind = {"read", "RwLock", abort_wait,
-                                         undo_read, false};
-static const bide_wait_kind write_kind = {"write", "RwLock", abort_wait,
-                                          undo_write, false};
+static bide_task *
+writer(const bide_wait *w)
+{
+    return ((const bide_rwlock *)w->object)->writer;
+}
+
+static const bide_wait_kind read_kind = {
+    .verb = "read",
+    .object = "RwLock",
+    .abort = abort_wait,
+    .undo = undo_read,
+    .blocker = writer,
+    .label = bide__object_label,
+};
+static const bide_wait_kind write_kind = {
+    .verb = "write",
+    .object = "RwLock",
+    .abort = abort_wait,
+    .undo = undo_write,
+    .blocker = writer,
+    .label = bide__object_label,
+};
 
 int
 bide_rwlock_new(const char *name, bide_site site, bide_rwlock **out)
@@ -114,9 +132,8 @@ try_take(bide_rwlock *rw, bide_task *t, bool write)
 {
     if (rw->broken)
         return BIDE_EBROKEN;
-    if (rw->writer)
-        return rw->writer == t ? BIDE_EDEADLOCK : BIDE_EWOULDBLOCK;
-    if (!bide__list_empty(&rw->waiters) || (write && rw->readers))
+    if (rw->writer || !bide__list_empty(&rw->waiters) ||
+        (write && rw->readers))
         return BIDE_EWOULDBLOCK;
     if (write)
         give_write(rw, t);
@@ -135,8 +152,10 @@ take(bide_rwlock *rw, bide_wait *w, bool write)
     rc = try_take(rw, w->task, write);
     if (rc == 0)
         return bide__wait_done(w, kind, rw);
-    if (rc != BIDE_EWOULDBLOCK)
+    if (rc == BIDE_EBROKEN)
         return rc;
+    if (bide__wait_is_cycle(w, kind, rw))
+        return BIDE_EDEADLOCK;
     return bide__wait_park(w, kind, rw, &rw->waiters);
 }
 
@@ -144,10 +163,7 @@ static int
 try_now(bide_rwlock *rw, bide_task *t, bool write)
 {
     int rc = bide__loop_bind(&rw->object.loop, t->loop);
-    if (rc)
-        return rc;
-    rc = try_take(rw, t, write);
-    return rc == BIDE_EDEADLOCK ? BIDE_EWOULDBLOCK : rc;
+    return rc ? rc : try_take(rw, t, write);
 }
 
 int

@@ -20,7 +20,8 @@ static void
 on_deadline(bide_timer *t)
 {
     bide_scope *s = bide__of(t, bide_scope, timer);
-    s->flags |= BIDE_SCOPE_EXPIRED;
+    if (!(s->flags & BIDE_SCOPE_CANCELLED))
+        s->flags |= BIDE_SCOPE_EXPIRED;
     bide_scope_cancel(s, BIDE_NO_VALUE);
 }
 

@@ -12,8 +12,13 @@ struct bide_semaphore {
 static bool abort_acquire(bide_wait *w, bool forced);
 static void undo_acquire(bide_wait *w);
 
-static const bide_wait_kind kind = {"acquire", "Semaphore", abort_acquire,
-                                    undo_acquire, false};
+static const bide_wait_kind kind = {
+    .verb = "acquire",
+    .object = "Semaphore",
+    .abort = abort_acquire,
+    .undo = undo_acquire,
+    .label = bide__object_label,
+};
 
 int
 bide_semaphore_new(size_t permits, bool bounded, const char *name,

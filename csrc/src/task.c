@@ -77,9 +77,19 @@ bide_task_finish(bide_task *t)
 
 /* -- what every task can wait for ----------------------------------------- */
 
-static const bide_wait_kind join_kind = {"join", "Task", NULL, NULL, false};
-static const bide_wait_kind yield_kind = {"yield", "loop", NULL, NULL, false};
-static const bide_wait_kind park_kind = {"park", "host", NULL, NULL, false};
+static bide_task *
+joined(const bide_wait *w)
+{
+    return w->object;
+}
+
+static const bide_wait_kind join_kind = {
+    .verb = "join",
+    .object = "Task",
+    .blocker = joined,
+};
+static const bide_wait_kind yield_kind = {.verb = "yield", .object = "loop"};
+static const bide_wait_kind park_kind = {.verb = "park", .object = "host"};
 
 int
 bide_task_join(bide_task *t, bide_wait *w)
@@ -91,7 +101,7 @@ bide_task_join(bide_task *t, bide_wait *w)
         return rc;
     if (t->state == BIDE_TASK_DONE)
         return bide__wait_done(w, &join_kind, t);
-    if (t == w->task)
+    if (bide__wait_is_cycle(w, &join_kind, t))
         return BIDE_EDEADLOCK;
     return bide__wait_park(w, &join_kind, t, &t->joiners);
 }
@@ -136,8 +146,11 @@ abort_sleep(bide_wait *w, bool forced)
     return true;
 }
 
-static const bide_wait_kind sleep_kind = {"sleep", "timer", abort_sleep, NULL,
-                                          false};
+static const bide_wait_kind sleep_kind = {
+    .verb = "sleep",
+    .object = "timer",
+    .abort = abort_sleep,
+};
 
 static void
 on_slept(bide_timer *timer)

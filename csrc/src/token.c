@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "alloc.h"
+#include "lock.h"
 #include "loop.h"
 #include "scope.h"
 
@@ -40,11 +41,23 @@ bide_token_ref(bide_token *k)
     return k;
 }
 
+/* The trees of closed loops have no thread of their own any more: tokens that
+ * still hang in one are taken out under this lock. */
+static bide__lock orphans;
+
+static void
+leave_tree(bide_token *k)
+{
+    bide__lock_take(&orphans);
+    bide__scope_unlink(&k->scope);
+    bide__lock_drop(&orphans);
+}
+
 static void
 destroy(bide_token *k)
 {
     bide_token *parent = k->parent;
-    bide__scope_unlink(&k->scope);
+    leave_tree(k);
     bide_loop_unref(atomic_load(&k->loop));
     bide__free(k);
     bide_token_unref(parent);
@@ -79,7 +92,7 @@ join_tree(bide_token *k, bide_loop *l)
     if (old) {
         if (!atomic_load(&old->closed))
             return BIDE_EWRONGLOOP;
-        bide__scope_unlink(&k->scope);
+        leave_tree(k);
         bide_loop_unref(old);
     }
     k->scope.loop = l;
@@ -175,8 +188,10 @@ static void
 on_expired(bide_timer *t)
 {
     bide_token *k = bide__of(bide__of(t, bide_scope, timer), bide_token, scope);
+    uint32_t before = k->scope.flags;
     k->scope.flags |= BIDE_SCOPE_EXPIRED;
-    bide_token_cancel(k, BIDE_NO_VALUE);
+    if (!bide_token_cancel(k, BIDE_NO_VALUE))
+        k->scope.flags = before;
 }
 
 int

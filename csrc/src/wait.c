@@ -50,6 +50,45 @@ bide__wait_cancel_task(bide_task *t)
         bide__wait_fire(w, BIDE_ECANCELED);
 }
 
+/* -- cycles --------------------------------------------------------------- */
+
+/* Whether a deadline will end what `t` waits for. */
+static bool
+has_deadline(const bide_task *t)
+{
+    for (const bide_scope *s = t->scope; s; s = s->parent) {
+        if (s->timer.slot)
+            return true;
+        for (const bide_scope *f = s->followed; f; f = f->parent)
+            if (f->timer.slot)
+                return true;
+    }
+    return false;
+}
+
+/* The walk follows one wait per task. It ends: the graph had no cycle before,
+ * but for those with a deadline, and at these it stops. */
+bool
+bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
+{
+    const bide_task *self = w->task;
+    w->kind = kind;
+    w->object = object;
+    for (const bide_wait *at = w;;) {
+        const bide_task *t = at->kind->blocker ? at->kind->blocker(at) : NULL;
+        if (!t)
+            return false;
+        if (t == self)
+            return !self->racing && (at == w || !has_deadline(self));
+        if (t->state != BIDE_TASK_PARKED || !t->waits || t->waits->sibling ||
+            has_deadline(t))
+            return false;
+        at = t->waits;
+    }
+}
+
+/* -- ending from the task's side ------------------------------------------ */
+
 static void
 forget_parked(bide_wait *w)
 {

@@ -103,6 +103,12 @@ bide__wait_fire_all(bide_link *queue, int status)
         bide__wait_fire(bide__wait_first(queue), status);
 }
 
+/** Whether parking `w` for `object` would close a cycle of tasks, each waiting
+ * for the next, that nothing else ends: no task in it has a deadline, or another
+ * wait beside this one. Leaves kind and object in `w` for bide_wait_explain. */
+bool bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind,
+                         void *object);
+
 /** Ends the parked waits of `t`, if any, with BIDE_ECANCELED. */
 void bide__wait_cancel_task(bide_task *t);
 
