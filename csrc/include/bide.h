@@ -236,6 +236,9 @@ BIDE_API int bide_loop_close(bide_loop *l, int64_t grace,
                              void (*stuck)(void *arg, const bide_job *job),
                              void *arg);
 
+/** Whether bide_loop_close has been called. Any thread. */
+BIDE_API bool bide_loop_closed(const bide_loop *l);
+
 /** The loop that this thread is running, or NULL. Any thread. */
 BIDE_API bide_loop *bide_loop_current(void);
 

@@ -123,7 +123,10 @@ bool
 bide__jobs_close(bide_loop *l, int64_t grace,
                  void (*stuck)(void *arg, const bide_job *j), void *arg)
 {
+    int64_t start = (int64_t)uv_hrtime();
     bool ended = close_pool(&l->blocking, grace, stuck, arg);
+    if (grace != BIDE_FOREVER)
+        grace -= (int64_t)uv_hrtime() - start;
     return close_pool(&l->dns, grace, stuck, arg) && ended;
 }
 

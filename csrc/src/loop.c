@@ -49,6 +49,7 @@ bide__loop_init(bide_loop *l)
     l->fork_count = bide__fork_count;
     bide__list_init(&l->ready);
     bide__list_init(&l->handles);
+    bide__list_init(&l->struck);
     atomic_init(&l->refs, 1);
     l->now = l->virtual_clock ? 0 : (int64_t)uv_hrtime();
     return 0;

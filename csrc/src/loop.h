@@ -60,6 +60,7 @@ struct bide_loop {
     bool wake_open;
 
     bide_scope root;
+    bide_link struck; /* scopes whose cancellation is still to be spread */
     bide_link handles; /* bide__handle */
     size_t handle_count;
     char *scratch; /* for reads of all streams */

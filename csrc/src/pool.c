@@ -91,18 +91,23 @@ await_job(bide__pool *p)
     return j;
 }
 
+/* The worker counts as idle from before the loop hears of the end: the loop's
+ * next job then finds it, instead of starting one more thread. */
 static void
 run_job(bide__pool *p, worker *w, bide_job *j)
 {
+    size_t idle = w->alone ? 0 : 1;
     w->job = j;
     uv_mutex_unlock(&p->lock);
     j->started_at = (int64_t)uv_hrtime();
     j->run(j);
     uv_mutex_lock(&p->lock);
     w->job = NULL;
+    p->idle += idle;
     uv_mutex_unlock(&p->lock);
     p->options.ran(j);
     uv_mutex_lock(&p->lock);
+    p->idle -= idle;
 }
 
 /* The worker's last step: it waits in `done` to be joined, or, cut loose, is
@@ -111,8 +116,6 @@ static void
 retire(bide__pool *p, worker *w)
 {
     bide__list_remove(&w->link);
-    if (!w->alone)
-        p->shared--;
     if (p->loose)
         bide__free(w);
     else
@@ -134,6 +137,10 @@ work(void *arg)
         run_job(p, w, j);
         j = NULL;
     }
+    /* Together with the look at the queue: a job queued from here on must not
+     * count on this thread. */
+    if (!w->alone)
+        p->shared--;
     uv_mutex_unlock(&p->lock);
     if (o->thread_end)
         o->thread_end(o->ctx, state);

@@ -86,7 +86,11 @@ bide_loop_close(bide_loop *l, int64_t grace,
         return 0;
     bide__loop_here = l;
     bool forked = l->fork_count != bide__fork_count;
+    if (l->host.poll_begin)
+        l->host.poll_begin(l->host.ctx);
     bool ended = forked || bide__jobs_close(l, grace, stuck, arg);
+    if (l->host.poll_end)
+        l->host.poll_end(l->host.ctx);
     bide__inbox_drain(&l->inbox);
     atomic_store(&l->closed, true);
     if (forked)
@@ -94,6 +98,12 @@ bide_loop_close(bide_loop *l, int64_t grace,
     bide__loop_fini(l);
     bide__loop_here = NULL;
     return ended ? 0 : BIDE_ESTUCK;
+}
+
+bool
+bide_loop_closed(const bide_loop *l)
+{
+    return atomic_load(&l->closed);
 }
 
 bide_loop *

@@ -57,18 +57,19 @@ reach(bide_scope *s, bide_link *work)
 static void
 spread(bide_scope *s)
 {
-    bide_link work;
-    bide__list_init(&work);
-    bide__list_append(&work, &s->pending);
-    while (!bide__list_empty(&work)) {
-        s = bide__of(bide__list_pop(&work), bide_scope, pending);
+    if (!s->loop)
+        return; /* in no tree yet */
+    bide_link *work = &s->loop->struck;
+    bide__list_append(work, &s->pending);
+    while (!bide__list_empty(work)) {
+        s = bide__of(bide__list_pop(work), bide_scope, pending);
         if (s->task && s->task->scope == s)
             bide__wait_cancel_task(s->task);
         bide_link *i;
         for (i = s->children.next; i != &s->children; i = i->next)
-            reach(bide__of(i, bide_scope, sibling), &work);
+            reach(bide__of(i, bide_scope, sibling), work);
         for (i = s->followers.next; i != &s->followers; i = i->next)
-            reach(bide__of(i, bide_scope, follow), &work);
+            reach(bide__of(i, bide_scope, follow), work);
     }
 }
 

@@ -4,6 +4,10 @@ int
 bide__wait_done_later(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
     bide_task *t = w->task;
+    /* In a race, starting this one may have fired a sibling (a send that feeds
+     * the task's own recv): this one wins, the sibling is given back. */
+    if (bide__unlikely(t->racing && t->state == BIDE_TASK_READY))
+        bide_wait_drop(t->fired);
     w->kind = kind;
     w->object = object;
     w->status = 0;
