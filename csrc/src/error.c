@@ -1,6 +1,19 @@
 #include "bide.h"
 
+#include <string.h>
 #include <uv.h>
+
+/* What libuv says to a code it does not know is allocated anew each time; here
+ * it lives until the thread's next such call. */
+static _Thread_local char unknown[48];
+
+static bool
+is_known(int code)
+{
+    static const char prefix[] = "Unknown";
+    uv_err_name_r(code, unknown, sizeof unknown);
+    return strncmp(unknown, prefix, sizeof prefix - 1) != 0;
+}
 
 const char *
 bide_strerror(int code)
@@ -16,7 +29,7 @@ bide_strerror(int code)
         BIDE_ERRORS(MESSAGE)
 #undef MESSAGE
     default:
-        return uv_strerror(code);
+        return is_known(code) ? uv_strerror(code) : unknown;
     }
 }
 
@@ -34,7 +47,7 @@ bide_error_name(int code)
         BIDE_ERRORS(NAME)
 #undef NAME
     default:
-        return uv_err_name(code);
+        return is_known(code) ? uv_err_name(code) : unknown;
     }
 }
 

@@ -152,11 +152,14 @@ bide_timer_stop(bide_loop *l, bide_timer *t)
         bide__timers_remove(&l->timers, t);
 }
 
+/* uv_run(ONCE) runs due timers, then polls: without the stop, an alarm that is
+ * due as it begins would leave the poll with nothing to end it. */
 static void
 on_alarm(uv_timer_t *alarm)
 {
     bide_loop *l = alarm->loop->data;
     l->alarm_at = BIDE_FOREVER;
+    uv_stop(alarm->loop);
 }
 
 /* The alarm may stay set for a deadline that was dropped: one idle wake-up

@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include <pthread.h>
+
 #include "alloc.h"
 
 typedef struct worker {
@@ -110,16 +112,18 @@ run_job(bide__pool *p, worker *w, bide_job *j)
     p->idle -= idle;
 }
 
-/* The worker's last step: it waits in `done` to be joined, or, cut loose, is
- * freed here and never joined. */
+/* The worker's last step: it waits in `done` to be joined, or, cut loose, goes
+ * by itself. */
 static void
 retire(bide__pool *p, worker *w)
 {
     bide__list_remove(&w->link);
-    if (p->loose)
+    if (p->loose) {
+        pthread_detach(w->thread);
         bide__free(w);
-    else
+    } else {
         bide__list_append(&p->done, &w->link);
+    }
     uv_cond_broadcast(&p->ended);
     unref_unlock(p);
 }

@@ -1,0 +1,290 @@
+#include "reader.h"
+
+#include "stream_state.h"
+
+enum {
+    SCRATCH = 64 * 1024, /* of the loop: what one system call reads at most */
+    HIGH_WATER = 256 * 1024,
+    LOW_WATER = 64 * 1024,
+    SEPARATOR_MAX = 64
+};
+
+/* Of a wait, u.io.len is the size asked for, then the size granted; of
+ * read_until, u.io.data and aux are the separator, and the first u.io.done
+ * bytes have been searched. */
+static bool abort_read(bide_wait *w, bool forced);
+static void undo_read(bide_wait *w);
+
+static const bide_wait_kind some_kind = {
+    .verb = "read",
+    .object = "Stream",
+    .label = bide__object_label,
+    .abort = abort_read,
+    .undo = undo_read,
+};
+static const bide_wait_kind exact_kind = {
+    .verb = "read_exact",
+    .object = "Stream",
+    .label = bide__object_label,
+    .abort = abort_read,
+    .undo = undo_read,
+};
+static const bide_wait_kind until_kind = {
+    .verb = "read_until",
+    .object = "Stream",
+    .label = bide__object_label,
+    .abort = abort_read,
+    .undo = undo_read,
+};
+
+/* -- what a reader waits for ---------------------------------------------- */
+
+static int
+grant(bide_wait *w, size_t n)
+{
+    w->u.io.len = n;
+    return 0;
+}
+
+static int
+not_yet(const bide_stream *s)
+{
+    return s->read_end ? s->read_end : BIDE_PARKED;
+}
+
+static int
+check_some(const bide_stream *s, bide_wait *w, size_t have)
+{
+    if (have)
+        return grant(w, have < w->u.io.len ? have : w->u.io.len);
+    return s->read_end == BIDE_EEOF ? grant(w, 0) : not_yet(s);
+}
+
+static int
+check_exact(const bide_stream *s, bide_wait *w, size_t have)
+{
+    return have >= w->u.io.len ? 0 : not_yet(s);
+}
+
+static int
+check_until(const bide_stream *s, bide_wait *w, size_t have)
+{
+    size_t limit = w->u.io.len, seplen = w->aux, from = 0;
+    if (w->u.io.done >= seplen)
+        from = w->u.io.done - (seplen - 1);
+    size_t at = bide__buffer_find(&s->in, from, limit, w->u.io.data, seplen);
+    if (at != SIZE_MAX)
+        return grant(w, at + seplen);
+    if (have >= limit)
+        return BIDE_ETOOLONG;
+    w->u.io.done = have;
+    return not_yet(s);
+}
+
+/* 0 with the size granted, an error, or BIDE_PARKED: not yet. */
+static int
+check(const bide_stream *s, bide_wait *w, const bide_wait_kind *kind)
+{
+    size_t have = bide__buffer_len(&s->in);
+    if (kind == &some_kind)
+        return check_some(s, w, have);
+    if (kind == &exact_kind)
+        return check_exact(s, w, have);
+    return check_until(s, w, have);
+}
+
+/* -- what arrives --------------------------------------------------------- */
+
+static void
+stop(bide_stream *s)
+{
+    if (s->reading)
+        uv_read_stop(&s->uv.stream);
+    s->reading = false;
+}
+
+/* A reader that has much to come has room of its own by now: read there, and
+ * save the copy. Without memory libuv reports ENOBUFS. */
+static void
+on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)suggested;
+    bide_stream *s = bide__stream_of((uv_stream_t *)handle);
+    bide_loop *l = s->base.object.loop;
+    size_t room = s->in.room - s->in.tail;
+    if (room >= SCRATCH) {
+        *buf = uv_buf_init(s->in.bytes + s->in.tail, SCRATCH);
+        return;
+    }
+    if (!l->scratch)
+        l->scratch = bide__realloc(NULL, SCRATCH);
+    *buf = uv_buf_init(l->scratch, l->scratch ? SCRATCH : 0);
+}
+
+static void
+finish(bide_stream *s, bide_wait *w, int status)
+{
+    s->reader = NULL;
+    if (status == 0 && w->u.io.len)
+        s->granted = w->task;
+    bide__io_fire(w, status);
+}
+
+static void
+keep(bide_stream *s, const uv_buf_t *buf, size_t n)
+{
+    if (buf->base != s->base.object.loop->scratch) {
+        s->in.tail += n;
+    } else if (bide__buffer_append(&s->in, buf->base, n)) {
+        /* Bytes are lost: what follows would be out of step. */
+        s->read_end = BIDE_ENOMEMORY;
+        stop(s);
+    }
+}
+
+static void
+on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
+{
+    bide_stream *s = bide__stream_of(uv);
+    bide_wait *w = s->reader;
+    if (n == 0)
+        return;
+    if (n > 0) {
+        keep(s, buf, (size_t)n);
+    } else if (n == UV_ENOBUFS) {
+        stop(s);
+        if (w)
+            finish(s, w, BIDE_ENOMEMORY);
+        return;
+    } else {
+        s->read_end = n == UV_EOF ? BIDE_EEOF : (int)n;
+        stop(s);
+    }
+    int rc = w ? check(s, w, w->kind) : BIDE_PARKED;
+    if (rc != BIDE_PARKED)
+        finish(s, w, rc);
+    if (!s->reader && bide__buffer_len(&s->in) >= HIGH_WATER)
+        stop(s);
+}
+
+static int
+start(bide_stream *s)
+{
+    if (s->reading || s->read_end)
+        return 0;
+    int rc = uv_read_start(&s->uv.stream, on_alloc, on_read);
+    s->reading = rc == 0;
+    return rc;
+}
+
+void
+bide__reader_close(bide_stream *s)
+{
+    s->reading = false;
+    if (s->reader)
+        finish(s, s->reader, BIDE_ECLOSED);
+    bide__buffer_fini(&s->in);
+}
+
+/* -- the reader ----------------------------------------------------------- */
+
+static bool
+abort_read(bide_wait *w, bool forced)
+{
+    (void)forced;
+    bide_stream *s = w->object;
+    s->reader = NULL;
+    bide__io_leave(w);
+    return true;
+}
+
+static void
+undo_read(bide_wait *w)
+{
+    bide_stream *s = w->object;
+    s->granted = NULL;
+}
+
+/* Another task is reading, or has been given bytes it has not seen yet. */
+static bool
+is_taken(const bide_stream *s, const bide_task *t)
+{
+    return s->reader || (s->granted && s->granted != t);
+}
+
+static int
+submit(bide_stream *s, bide_wait *w, const bide_wait_kind *kind)
+{
+    if (is_taken(s, w->task))
+        return BIDE_EBUSY;
+    s->granted = NULL;
+    int rc = check(s, w, kind);
+    if (rc < 0)
+        return rc;
+    if (rc == 0) {
+        rc = bide__wait_done(w, kind, s);
+        if (rc == BIDE_PARKED && w->u.io.len)
+            s->granted = w->task;
+        return rc;
+    }
+    rc = start(s);
+    if (rc)
+        return rc;
+    s->reader = w;
+    return bide__io_park(w, kind, s, NULL);
+}
+
+int
+bide_stream_read(bide_stream *s, size_t max, bide_wait *w)
+{
+    int rc = bide__endpoint_enter(&s->base, w->task);
+    if (bide__unlikely(rc))
+        return rc;
+    if (max == 0)
+        return BIDE_EINVALID;
+    w->u.io.len = max;
+    return submit(s, w, &some_kind);
+}
+
+int
+bide_stream_read_exact(bide_stream *s, size_t n, bide_wait *w)
+{
+    int rc = bide__endpoint_enter(&s->base, w->task);
+    if (bide__unlikely(rc))
+        return rc;
+    w->u.io.len = n;
+    return submit(s, w, &exact_kind);
+}
+
+int
+bide_stream_read_until(bide_stream *s, const char *sep, size_t seplen,
+                       size_t limit, bide_wait *w)
+{
+    int rc = bide__endpoint_enter(&s->base, w->task);
+    if (bide__unlikely(rc))
+        return rc;
+    if (seplen == 0 || seplen > SEPARATOR_MAX || limit == 0)
+        return BIDE_EINVALID;
+    w->u.io.data = sep;
+    w->u.io.len = limit;
+    w->u.io.done = 0;
+    w->aux = (uint16_t)seplen;
+    return submit(s, w, &until_kind);
+}
+
+const char *
+bide_stream_data(const bide_stream *s, size_t *len)
+{
+    *len = bide__buffer_len(&s->in);
+    return *len ? s->in.bytes + s->in.head : "";
+}
+
+void
+bide_stream_consume(bide_stream *s, size_t n)
+{
+    s->granted = NULL;
+    bide__buffer_consume(&s->in, n);
+    if (bide__unlikely(!s->reading) && !s->base.closed &&
+        bide__buffer_len(&s->in) < LOW_WATER)
+        start(s);
+}

@@ -1,0 +1,79 @@
+#include "stream.h"
+
+#include "reader.h"
+#include "stream_state.h"
+#include "writer.h"
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    bide_stream *s = bide__stream_of((uv_stream_t *)handle);
+    bide__writer_fini(s);
+    bide__endpoint_gone(&s->base);
+}
+
+static void
+shut(bide__endpoint *e)
+{
+    bide_stream *s = bide__of(e, bide_stream, base);
+    bide__reader_close(s);
+    bide__writer_close(s);
+    uv_close(&s->uv.handle, on_closed);
+}
+
+bide_stream *
+bide__stream_new(bide_loop *l)
+{
+    bide_stream *s = bide__endpoint_new(sizeof *s, l, shut);
+    if (s)
+        bide__list_init(&s->writers);
+    return s;
+}
+
+void
+bide__stream_open(bide_stream *s)
+{
+    bide__endpoint_open(&s->base);
+}
+
+bide_stream *
+bide_stream_ref(bide_stream *s)
+{
+    bide__object_ref(&s->base.object);
+    return s;
+}
+
+void
+bide_stream_unref(bide_stream *s)
+{
+    if (s)
+        bide__endpoint_unref(&s->base);
+}
+
+void
+bide_stream_close(bide_stream *s)
+{
+    bide__endpoint_close(&s->base);
+}
+
+bool
+bide_stream_closed(const bide_stream *s)
+{
+    return s->base.closed;
+}
+
+bide_loop *
+bide_stream_loop(const bide_stream *s)
+{
+    return s->base.object.loop;
+}
+
+int
+bide_stream_fd(const bide_stream *s)
+{
+    uv_os_fd_t fd;
+    if (s->base.closed)
+        return BIDE_ECLOSED;
+    int rc = uv_fileno(&s->uv.handle, &fd);
+    return rc ? rc : (int)fd;
+}

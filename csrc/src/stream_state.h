@@ -1,0 +1,47 @@
+/* What a stream is made of; reader, writer and stream each work on their part.
+ * Nothing here knows which kind of libuv stream it is: the module that makes a
+ * stream (tcp) initialises the union's member.
+ *
+ * Invariants
+ * - libuv reads on while nobody waits, up to a high-water mark: stopping and
+ *   starting around each read costs two system calls.
+ * - `read_end` is what the reader meets behind the bytes in `in`.
+ * - `sending` is set iff the writers' queue is not empty or a request of libuv
+ *   is under way; while it is NULL a write goes straight to the system. */
+#ifndef BIDE_STREAM_STATE_H
+#define BIDE_STREAM_STATE_H
+
+#include "buffer.h"
+#include "endpoint.h"
+
+struct bide__sending;
+
+struct bide_stream {
+    bide__endpoint base;
+    bide_link queued; /* in a listener, until accepted */
+
+    bide__buffer in;
+    bide_wait *reader;
+    bide_task *granted; /* has bytes it did not consume yet; compared only */
+    int read_end;       /* 0, BIDE_EEOF or an error */
+    bool reading;
+
+    bool ended;      /* our half is shut down */
+    int write_error; /* of every write from now on */
+    bide_link writers;
+    struct bide__sending *sending;
+
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+    } uv;
+};
+
+static inline bide_stream *
+bide__stream_of(uv_stream_t *uv)
+{
+    return bide__of(uv, bide_stream, uv);
+}
+
+#endif

@@ -1,0 +1,97 @@
+#include "tcp.h"
+
+#include "address.h"
+#include "stream.h"
+#include "stream_state.h"
+
+int
+bide__tcp_new(bide_loop *l, bide_stream **out)
+{
+    bide_stream *s = bide__stream_new(l);
+    if (!s)
+        return BIDE_ENOMEMORY;
+    int rc = uv_tcp_init(&l->uv, &s->uv.tcp);
+    if (rc) {
+        bide_stream_unref(s);
+        return rc;
+    }
+    bide__stream_open(s);
+    *out = s;
+    return 0;
+}
+
+/* Small messages go out at once: a task that writes and then waits for the
+ * answer must not wait for the peer's delayed acknowledgement. */
+int
+bide__tcp_adopt(bide_loop *l, int fd, bide_stream **out)
+{
+    int rc = bide__tcp_new(l, out);
+    if (rc)
+        return rc;
+    rc = uv_tcp_open(&(*out)->uv.tcp, fd);
+    if (rc)
+        bide_stream_unref(*out);
+    else
+        uv_tcp_nodelay(&(*out)->uv.tcp, 1);
+    return rc;
+}
+
+void
+bide__tcp_undo(bide_wait *w)
+{
+    bide_stream_unref(w->value.as.ptr);
+    w->value = BIDE_NO_VALUE;
+}
+
+/* -- tuning --------------------------------------------------------------- */
+
+static int
+refused(const bide_stream *s)
+{
+    if (s->base.closed)
+        return BIDE_ECLOSED;
+    return s->uv.handle.type == UV_TCP ? 0 : BIDE_EINVALID;
+}
+
+int
+bide_tcp_nodelay(bide_stream *s, bool on)
+{
+    int rc = refused(s);
+    return rc ? rc : uv_tcp_nodelay(&s->uv.tcp, on);
+}
+
+int
+bide_tcp_keepalive(bide_stream *s, bool on, unsigned delay)
+{
+    int rc = refused(s);
+    if (rc)
+        return rc;
+    if (on && delay == 0)
+        return BIDE_EINVALID;
+    return uv_tcp_keepalive(&s->uv.tcp, on, delay);
+}
+
+static int
+name(const bide_stream *s, bide_address *out,
+     int (*ask)(const uv_tcp_t *, struct sockaddr *, int *))
+{
+    bide__sockaddr a;
+    int size = sizeof a;
+    int rc = refused(s);
+    if (rc)
+        return rc;
+    rc = ask(&s->uv.tcp, &a.any, &size);
+    return rc ? rc : bide__address_text(&a, out);
+}
+
+int
+bide_stream_local(const bide_stream *s, bide_address *out)
+{
+    return name(s, out, uv_tcp_getsockname);
+}
+
+int
+bide_stream_peer(const bide_stream *s, bide_address *out)
+{
+    return name(s, out, uv_tcp_getpeername);
+}
