@@ -11,7 +11,8 @@
  *
  * Waiting    An operation that may wait takes a `bide_wait *w`, initialised by
  *            bide_wait_init, idle, in memory of the caller that stays put
- *            until the wait is over. It answers
+ *            until the wait is over; the object waited on stays alive until
+ *            the wait has been taken or dropped. It answers
  *              0            done; the result is in `w`, the task runs on;
  *              BIDE_PARKED  the task has to return from resume; when it is
  *                           resumed, bide_wait_take(w) gives the status;
@@ -789,7 +790,8 @@ BIDE_API bool bide_job_cancel(bide_job *j);
 
 /** A connected byte stream. ref and unref: any thread; the last unref closes.
  * One task may read and one may write at a time: a second reader gets
- * BIDE_EBUSY, a second writer queues. */
+ * BIDE_EBUSY, a second writer queues. The first stream or listener of the
+ * process sets SIGPIPE to ignored if it is still at its default. */
 BIDE_API bide_stream *bide_stream_ref(bide_stream *s);
 BIDE_API void bide_stream_unref(bide_stream *s);
 
@@ -801,6 +803,9 @@ BIDE_API void bide_stream_unref(bide_stream *s);
  *   read_until  up to and including `sep` (`seplen` 1..64 bytes, borrowed until
  *               the wait is over); BIDE_EEOF, or BIDE_ETOOLONG when `limit`
  *               bytes hold no separator
+ * A granted read ends with bide_stream_consume (of 0 bytes to leave them all);
+ * until then another task's read gets BIDE_EBUSY. A `max` or `n` of 0 is
+ * BIDE_EINVALID.
  * Cancel     nothing is consumed.                                            */
 BIDE_API int bide_stream_read(bide_stream *s, size_t max, bide_wait *w);
 BIDE_API int bide_stream_read_exact(bide_stream *s, size_t n, bide_wait *w);
@@ -811,10 +816,11 @@ BIDE_API const char *bide_stream_data(const bide_stream *s, size_t *len);
 BIDE_API void bide_stream_consume(bide_stream *s, size_t n);
 
 /** Writes all of `data`, borrowed until the wait is over; ends when the system
- * has taken it. `w->u.io.done` counts what has been taken.
- * Cancel     safe before the first byte is taken; afterwards the rest is
- *            copied and sent in the background, so that the stream stays in
- *            step, and the wait ends with BIDE_ECANCELED. */
+ * has taken it.
+ * Cancel     safe before the first byte is taken: `w->u.io.done` is 0. After
+ *            that the rest is copied and sent in the background, so that the
+ *            stream stays in step, and the wait still ends with
+ *            BIDE_ECANCELED; `done` is above 0. */
 BIDE_API int bide_stream_write(bide_stream *s, const char *data, size_t len,
                                bide_wait *w);
 

@@ -244,17 +244,28 @@ bide__pool_pop(bide__pool *p)
 
 /* -- closing -------------------------------------------------------------- */
 
-/* Waits until no thread is left or the grace is over. */
+static bool
+all_busy(const bide__pool *p)
+{
+    for (const bide_link *i = p->workers.next; i != &p->workers; i = i->next)
+        if (!bide__of(i, worker, link)->job)
+            return false;
+    return true;
+}
+
+/* Waits until no thread is left, or the grace is over and those left are all
+ * at work: one that has no job ends at once and is always awaited. */
 static bool
 await_end(bide__pool *p, int64_t grace)
 {
     uint64_t start = uv_hrtime();
     while (!bide__list_empty(&p->workers)) {
         uint64_t passed = uv_hrtime() - start;
-        if (grace == BIDE_FOREVER)
-            uv_cond_wait(&p->ended, &p->lock);
-        else if (grace <= 0 || passed >= (uint64_t)grace)
+        bool over = grace <= 0 || passed >= (uint64_t)grace;
+        if (over && all_busy(p))
             return false;
+        if (over || grace == BIDE_FOREVER)
+            uv_cond_wait(&p->ended, &p->lock);
         else
             uv_cond_timedwait(&p->ended, &p->lock, (uint64_t)grace - passed);
     }
