@@ -804,8 +804,8 @@ BIDE_API void bide_stream_unref(bide_stream *s);
  *               the wait is over); BIDE_EEOF, or BIDE_ETOOLONG when `limit`
  *               bytes hold no separator
  * A granted read ends with bide_stream_consume (of 0 bytes to leave them all);
- * until then another task's read gets BIDE_EBUSY. A `max` or `n` of 0 is
- * BIDE_EINVALID.
+ * until then another task's read gets BIDE_EBUSY. A `max` of 0 is
+ * BIDE_EINVALID, an `n` of 0 is granted at once.
  * Cancel     nothing is consumed.                                            */
 BIDE_API int bide_stream_read(bide_stream *s, size_t max, bide_wait *w);
 BIDE_API int bide_stream_read_exact(bide_stream *s, size_t n, bide_wait *w);

@@ -70,15 +70,17 @@ has_deadline(const bide_task *t)
     return false;
 }
 
-/* The walk follows one wait per task. It ends: the graph had no cycle before,
- * but for those with a deadline, and at these it stops. */
+/* The walk follows one wait per task, and no further than there are tasks: a
+ * cycle that had a way out when it closed (a deadline cleared since, a race that
+ * stayed at one operand) may be in the graph. */
 bool
 bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
     const bide_task *self = w->task;
     w->kind = kind;
     w->object = object;
-    for (const bide_wait *at = w;;) {
+    const bide_wait *at = w;
+    for (size_t most = self->loop->tasks + 1; most; most--) {
         const bide_task *t = at->kind->blocker ? at->kind->blocker(at) : NULL;
         if (!t)
             return false;
@@ -89,6 +91,7 @@ bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
             return false;
         at = t->waits;
     }
+    return false;
 }
 
 /* -- ending from the task's side ------------------------------------------ */
