@@ -18,7 +18,8 @@ function(bide_compile target)
         C_EXTENSIONS OFF
         C_VISIBILITY_PRESET hidden
         POSITION_INDEPENDENT_CODE ON)
-    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    # Defined as nothing, as a source that stands alone defines it.
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
     target_compile_options(${target} PRIVATE -Wall -Wextra)
     if(BIDE_WERROR)
         target_compile_options(${target} PRIVATE -Werror)

@@ -1,0 +1,1 @@
+"""The parts of tools/test: what to run, how, and how to count it."""
