@@ -1,0 +1,287 @@
+/* The runtime's object, what it hangs into the core's loop, and bide.run(). */
+#include "bidepy.h"
+#include "run.h"
+
+#include <unistd.h>
+
+/* -- hooks of the core ---------------------------------------------------- */
+
+static void
+poll_begin(void *ctx)
+{
+    ((bidepy_runtime *)ctx)->thread = PyEval_SaveThread();
+}
+
+static void
+poll_end(void *ctx)
+{
+    PyEval_RestoreThread(((bidepy_runtime *)ctx)->thread);
+}
+
+static int
+tick(void *ctx)
+{
+    bidepy_runtime *self = ctx;
+    if (self->wakeup && PyErr_CheckSignals()) {
+        PyObject *exc = bidepy_fetch();
+        if (self->fatal)
+            Py_DECREF(exc);
+        else
+            self->fatal = exc;
+        return BIDE_EHOST;
+    }
+    /* Once is enough: the end of the run goes on after it. */
+    if (self->fatal && !self->stopped) {
+        self->stopped = true;
+        return BIDE_EHOST;
+    }
+    return 0;
+}
+
+/* Threads of Python that could still wake a task: all but this one and those
+ * of the pool. */
+static bool
+has_other_threads(bidepy_runtime *self)
+{
+    Py_ssize_t count = -1 - self->st->pool_threads;
+    PyThreadState *t = PyInterpreterState_ThreadHead(self->interpreter);
+    for (; t; t = PyThreadState_Next(t))
+        count++;
+    return count > 0;
+}
+
+static void
+on_recheck(bide_timer *timer)
+{
+    (void)timer;
+}
+
+/* Other threads may end without waking anyone: so look again in a while. */
+static int
+stalled(void *ctx)
+{
+    bidepy_runtime *self = ctx;
+    if (has_other_threads(self)) {
+        if (!self->virtual_clock && !self->recheck.slot)
+            bide_timer_start(self->loop, &self->recheck,
+                             bide_loop_now(self->loop, true) + 250000000,
+                             on_recheck);
+        return 0;
+    }
+    Py_XSETREF(self->report, bidepy_deadlock_report(self));
+    PyErr_Clear();
+    return BIDE_ESTALLED;
+}
+
+/* -- the object ----------------------------------------------------------- */
+
+static int
+runtime_traverse(PyObject *runtime, visitproc visit, void *arg)
+{
+    bidepy_runtime *self = (bidepy_runtime *)runtime;
+    Py_VISIT(Py_TYPE(runtime));
+    Py_VISIT((PyObject *)self->main);
+    Py_VISIT(self->fatal);
+    Py_VISIT(self->report);
+    Py_VISIT(self->asyncgens);
+    Py_VISIT(self->old_hooks);
+    Py_VISIT(self->sigint);
+    return 0;
+}
+
+static int
+runtime_clear(PyObject *runtime)
+{
+    bidepy_runtime *self = (bidepy_runtime *)runtime;
+    Py_CLEAR(self->main);
+    Py_CLEAR(self->fatal);
+    Py_CLEAR(self->report);
+    Py_CLEAR(self->asyncgens);
+    Py_CLEAR(self->old_hooks);
+    Py_CLEAR(self->sigint);
+    Py_CLEAR(self->wakeup);
+    return 0;
+}
+
+static void
+runtime_dealloc(PyObject *runtime)
+{
+    bidepy_runtime *self = (bidepy_runtime *)runtime;
+    PyObject_GC_UnTrack(runtime);
+    runtime_clear(runtime);
+    bide_loop_unref(self->loop);
+    bidepy_free(self, NULL);
+}
+
+static PyType_Slot runtime_slots[] = {{Py_tp_doc, "One bide.run()."},
+                                      {Py_tp_dealloc, runtime_dealloc},
+                                      {Py_tp_traverse, runtime_traverse},
+                                      {Py_tp_clear, runtime_clear},
+                                      {0, NULL}};
+
+PyType_Spec bidepy_runtime_spec = {
+    .name = "bide._core.Runtime",
+    .basicsize = sizeof(bidepy_runtime),
+    .flags = BIDEPY_TYPE_FLAGS,
+    .slots = runtime_slots,
+};
+
+/* New; the loop of `options`, whose host is filled in here. */
+static bidepy_runtime *
+new_runtime(bidepy_state *st, bide_loop_options *options)
+{
+    bidepy_runtime *self = bidepy_alloc(st, st->type.runtime, NULL);
+    if (!self)
+        return NULL;
+    size_t head = offsetof(bidepy_runtime, loop);
+    memset((char *)self + head, 0, sizeof *self - head);
+    PyObject_GC_Track(self);
+    self->interpreter = PyInterpreterState_Get();
+    self->pid = (long)getpid();
+    self->virtual_clock = options->virtual_clock;
+    options->host = (bide_host){
+        .ctx = self,
+        .poll_begin = poll_begin,
+        .poll_end = poll_end,
+        .tick = tick,
+        .stalled = stalled,
+        .thread_begin = bidepy_thread_begin,
+        .thread_end = bidepy_thread_end,
+    };
+    int rc = bide_loop_new(options, &self->loop);
+    if (rc) {
+        bidepy_raise(st, rc, "bide.run(): the loop cannot be made");
+        Py_DECREF(self);
+        return NULL;
+    }
+    return self;
+}
+
+/* -- bide.run ------------------------------------------------------------- */
+
+/* Whether asyncio runs a loop on this thread; -1 with an exception. */
+static int
+asyncio_runs(void)
+{
+    PyObject *name = PyUnicode_FromString("asyncio.events");
+    PyObject *events = name ? PyImport_GetModule(name) : NULL;
+    Py_XDECREF(name);
+    if (!events)
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *loop = PyObject_CallMethod(events, "_get_running_loop", NULL);
+    Py_DECREF(events);
+    if (!loop)
+        return -1;
+    bool runs = loop != Py_None;
+    Py_DECREF(loop);
+    return runs;
+}
+
+static int
+check_free(void)
+{
+    if (bidepy_running && bidepy_running->pid != (long)getpid()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "bide.run() in a child forked from inside a running "
+                        "runtime: the thread still is inside that one; fork "
+                        "before bide.run(), or start a fresh process");
+        return -1;
+    }
+    if (bidepy_running || bide_loop_current()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "bide.run() inside a running runtime: await the "
+                        "coroutine, or spawn() it");
+        return -1;
+    }
+    int busy = asyncio_runs();
+    if (busy > 0)
+        PyErr_SetString(PyExc_RuntimeError,
+                        "bide.run() inside a running asyncio loop: call it "
+                        "from another thread (asyncio.to_thread)");
+    return busy ? -1 : 0;
+}
+
+typedef struct run_arguments {
+    bide_loop_options options;
+    bool debug;
+    int64_t grace;
+} run_arguments;
+
+static int
+is_true(PyObject *value, bool *out)
+{
+    int yes = value ? PyObject_IsTrue(value) : 0;
+    *out = yes > 0;
+    return yes < 0 ? -1 : 0;
+}
+
+static int
+read_arguments(PyObject **in, run_arguments *out)
+{
+    *out = (run_arguments){.grace = 10 * INT64_C(1000000000)};
+    if (is_true(in[1], &out->debug) ||
+        is_true(in[2], &out->options.virtual_clock))
+        return -1;
+    if (in[3]) {
+        out->options.seed = PyLong_AsUnsignedLongLong(in[3]);
+        if (PyErr_Occurred())
+            return -1;
+    }
+    if (in[4] && bidepy_duration(in[4], "shutdown_timeout", &out->grace))
+        return -1;
+    size_t threads = 0;
+    if (in[5] && bidepy_size(in[5], "pool_threads", 1, &threads))
+        return -1;
+    out->options.pool_threads = (unsigned)(threads < 65536 ? threads : 65536);
+    return 0;
+}
+
+PyDoc_STRVAR(
+    run_doc,
+    "run($module, main, /, *, debug=False, virtual_clock=False, seed=0,\n"
+    "    shutdown_timeout=10.0, pool_threads=512)\n--\n\n"
+    "Run a coroutine, and everything it starts, on this thread; give its\n"
+    "result or raise its exception.\n\n"
+    "debug             operations note where they were made\n"
+    "virtual_clock     time jumps to the next deadline when all tasks wait: for\n"
+    "                  tests\n"
+    "seed              not 0: ready tasks run in an order drawn from it\n"
+    "shutdown_timeout  seconds to wait at the end for spawn_blocking() work;\n"
+    "                  None: without end\n"
+    "pool_threads      most threads for spawn_blocking()\n\n"
+    "When main ends, tasks that are left are cancelled and awaited. Ctrl-C\n"
+    "cancels main, then KeyboardInterrupt is raised; a second one is raised at\n"
+    "once. DeadlockError when every task waits and nothing can wake one.");
+
+static PyObject *
+run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+    PyObject *kwnames)
+{
+    static const char *const names[] = {"main",          "debug",
+                                        "virtual_clock", "seed",
+                                        "shutdown_timeout", "pool_threads",
+                                        NULL};
+    static const bidepy_signature sig = {"run", names, 1, 1};
+    PyObject *in[6];
+    run_arguments how;
+    if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
+        read_arguments(in, &how) || check_free())
+        return NULL;
+    PyObject *coro = bidepy_iterator(in[0], "bide.run()");
+    bidepy_runtime *self =
+        coro ? new_runtime(bidepy_of_module(module), &how.options) : NULL;
+    PyObject *result = NULL;
+    if (self) {
+        self->debug = how.debug;
+        result = bidepy_runtime_run(self, coro, how.grace);
+        runtime_clear((PyObject *)self);
+        Py_DECREF(self);
+    }
+    Py_XDECREF(coro);
+    return result;
+}
+
+PyMethodDef bidepy_run_functions[] = {
+    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
+     run_doc},
+    {NULL, NULL, 0, NULL}};

@@ -1,0 +1,354 @@
+/* bide.Stream: a connected byte stream. */
+#include "stream.h"
+
+static bide_stream *
+core(const void *self)
+{
+    return ((const bidepy_stream *)self)->stream;
+}
+
+/* -- life ----------------------------------------------------------------- */
+
+PyObject *
+bidepy_stream_new(bidepy_state *st, bide_stream *s)
+{
+    bidepy_stream *self = bidepy_alloc(st, st->type.stream, NULL);
+    if (!self) {
+        bide_stream_unref(s);
+        return NULL;
+    }
+    self->stream = s;
+    self->weakrefs = NULL;
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
+
+static int
+stream_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    (void)arg;
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
+static void
+stream_finalize(PyObject *self)
+{
+    if (bide_stream_closed(core(self)) || bidepy_of(self)->closing)
+        return;
+    PyObject *error = PyErr_Occurred() ? bidepy_fetch() : NULL;
+    if (PyErr_ResourceWarning(self, 1, "unclosed %R", self) < 0)
+        PyErr_WriteUnraisable(self);
+    if (error) {
+        bidepy_reraise(error);
+        Py_DECREF(error);
+    }
+}
+
+static void
+stream_dealloc(PyObject *self)
+{
+    if (PyObject_CallFinalizerFromDealloc(self) < 0)
+        return;
+    PyObject_GC_UnTrack(self);
+    if (((bidepy_stream *)self)->weakrefs)
+        PyObject_ClearWeakRefs(self);
+    bide_stream_unref(core(self));
+    bidepy_free(self, NULL);
+}
+
+/* -- errors --------------------------------------------------------------- */
+
+PyObject *
+bidepy_stream_raise(bidepy_state *st, int status, const char *what)
+{
+    if (status == BIDE_ECLOSED) {
+        PyErr_Format(st->exc.stream_closed, "the %s is closed", what);
+        return NULL;
+    }
+    if (status == BIDE_EBUSY)
+        return bidepy_raise(st, status,
+                            "another task is reading from this %s: one task "
+                            "reads a stream, and may hand on what it reads "
+                            "through a Channel",
+                            what);
+    if (status == BIDE_EWRONGLOOP)
+        return bidepy_raise(st, status,
+                            "the %s belongs to another runtime: it can be used "
+                            "only by tasks of the bide.run() that made it",
+                            what);
+    return bidepy_raise(st, status, NULL);
+}
+
+PyObject *
+bidepy_stream_fail(bidepy_op *op, int status)
+{
+    return bidepy_stream_raise(op->st, status, "stream");
+}
+
+int
+bidepy_stream_check(bidepy_state *st, const bide_loop *loop, const char *what)
+{
+    if (loop == bide_loop_current())
+        return 0;
+    bidepy_stream_raise(st, BIDE_EWRONGLOOP, what);
+    return -1;
+}
+
+/* -- closing -------------------------------------------------------------- */
+
+static int
+close_now(PyObject *self)
+{
+    bide_stream *s = core(self);
+    if (bide_stream_closed(s))
+        return 0;
+    if (bidepy_stream_check(bidepy_of(self), bide_stream_loop(s), "stream") < 0)
+        return -1;
+    bide_stream_close(s);
+    return 0;
+}
+
+static PyObject *
+stream_close(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (close_now(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+stream_aclose(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return close_now(self) < 0 ? NULL : bidepy_done(bidepy_of(self));
+}
+
+static PyObject *
+stream_aenter(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return bidepy_ready(bidepy_of(self), self);
+}
+
+static PyObject *
+stream_aexit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)args;
+    (void)nargs;
+    return stream_aclose(self, NULL);
+}
+
+/* -- addresses and tuning ------------------------------------------------- */
+
+PyObject *
+bidepy_stream_address(const bide_address *address)
+{
+    return Py_BuildValue("(si)", address->host, address->port);
+}
+
+static PyObject *
+stream_address(PyObject *self, void *closure)
+{
+    bide_address address;
+    int rc = closure ? bide_stream_peer(core(self), &address)
+                     : bide_stream_local(core(self), &address);
+    if (rc < 0)
+        return bidepy_stream_raise(bidepy_of(self), rc, "stream");
+    return bidepy_stream_address(&address);
+}
+
+static PyObject *
+stream_closed(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(bide_stream_closed(core(self)));
+}
+
+static PyObject *
+stream_fileno(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    int fd = bide_stream_fd(core(self));
+    if (fd < 0)
+        return bidepy_stream_raise(bidepy_of(self), fd, "stream");
+    return PyLong_FromLong(fd);
+}
+
+static PyObject *
+stream_set_nodelay(PyObject *self, PyObject *value)
+{
+    int on = PyObject_IsTrue(value);
+    if (on < 0 ||
+        bidepy_stream_check(bidepy_of(self), bide_stream_loop(core(self)),
+                            "stream") < 0)
+        return NULL;
+    int rc = bide_tcp_nodelay(core(self), on);
+    if (rc < 0)
+        return bidepy_stream_raise(bidepy_of(self), rc, "stream");
+    Py_RETURN_NONE;
+}
+
+int
+bidepy_keepalive(PyObject *value, unsigned *out)
+{
+    size_t seconds = 0;
+    *out = 0;
+    if (!value || value == Py_None)
+        return 0;
+    if (bidepy_size(value, "keepalive", 1, &seconds) < 0)
+        return -1;
+    if (seconds > 32767) {
+        PyErr_Format(PyExc_ValueError,
+                     "keepalive must be at most 32767 seconds, got %zu",
+                     seconds);
+        return -1;
+    }
+    *out = (unsigned)seconds;
+    return 0;
+}
+
+static PyObject *
+stream_set_keepalive(PyObject *self, PyObject *value)
+{
+    unsigned seconds;
+    if (bidepy_keepalive(value, &seconds) < 0 ||
+        bidepy_stream_check(bidepy_of(self), bide_stream_loop(core(self)),
+                            "stream") < 0)
+        return NULL;
+    int rc = bide_tcp_keepalive(core(self), seconds != 0, seconds);
+    if (rc < 0)
+        return bidepy_stream_raise(bidepy_of(self), rc, "stream");
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+stream_repr(PyObject *self)
+{
+    bide_address here, peer;
+    bide_stream *s = core(self);
+    if (bide_stream_closed(s))
+        return PyUnicode_FromString("<Stream closed>");
+    if (bide_stream_local(s, &here) < 0 || bide_stream_peer(s, &peer) < 0)
+        return PyUnicode_FromString("<Stream not connected>");
+    return PyUnicode_FromFormat("<Stream %s:%d to %s:%d>", here.host, here.port,
+                                peer.host, peer.port);
+}
+
+/* -- the type ------------------------------------------------------------- */
+
+PyDoc_STRVAR(doc_read,
+             "read($self, /, max=65536)\n--\n\n"
+             "Wait for data and give what is there, 1 to `max` bytes; b\"\" "
+             "when the peer has\nended its side. A cancelled read loses "
+             "nothing.");
+PyDoc_STRVAR(doc_read_exact,
+             "read_exact($self, n, /)\n--\n\n"
+             "Exactly `n` bytes. asyncio.IncompleteReadError when the peer "
+             "ends before: its\n`partial` is what came, which also stays in "
+             "the stream for another read.");
+PyDoc_STRVAR(doc_read_until,
+             "read_until($self, /, separator, limit=65536)\n--\n\n"
+             "The bytes up to and including `separator` (1 to 64 bytes). "
+             "LimitOverrunError when\nthe first `limit` bytes do not hold it, "
+             "IncompleteReadError when the peer ends\nbefore; nothing is lost "
+             "by either.");
+PyDoc_STRVAR(doc_read_line,
+             "read_line($self, /, limit=65536)\n--\n\n"
+             "read_until(b\"\\n\"), but at the end of the stream what is left, "
+             "b\"\" if nothing.");
+PyDoc_STRVAR(doc_read_into,
+             "read_into($self, buffer, /)\n--\n\n"
+             "Read into a writable buffer; gives the number of bytes, 0 when "
+             "the peer has\nended its side.");
+PyDoc_STRVAR(doc_write,
+             "write($self, data, /)\n--\n\n"
+             "Write all of `data` (bytes or another buffer), waiting while the "
+             "peer is slow.\nWrites of several tasks are not mixed. A write "
+             "cancelled after it began is sent to\nits end in the background, "
+             "so that the stream stays in step.");
+PyDoc_STRVAR(doc_shutdown,
+             "shutdown($self, /)\n--\n\n"
+             "End the sending side once all writes are out; the peer reads "
+             "b\"\". Reading\ngoes on.");
+PyDoc_STRVAR(doc_close, "close($self, /)\n--\n\n"
+                        "Close at once; waits on the stream end with "
+                        "StreamClosedError. Closing twice is fine.");
+PyDoc_STRVAR(doc_aclose, "aclose($self, /)\n--\n\n"
+                         "close(), to be awaited.");
+PyDoc_STRVAR(doc_fileno, "fileno($self, /)\n--\n\n"
+                         "The descriptor, which stays the stream's.");
+PyDoc_STRVAR(doc_set_nodelay,
+             "set_nodelay($self, on, /)\n--\n\n"
+             "Whether small writes go out at once (TCP_NODELAY); on by "
+             "default.");
+PyDoc_STRVAR(doc_set_keepalive,
+             "set_keepalive($self, seconds, /)\n--\n\n"
+             "Probe an idle peer after that many seconds (int, at least 1); "
+             "None: never.");
+PyDoc_STRVAR(doc_stream,
+             "A connected byte stream, from connect_tcp() or a Listener.\n\n"
+             "    async with stream:                # closed at the end\n"
+             "        async for chunk in stream: ...\n\n"
+             "One task reads at a time (BusyError); writes of several tasks "
+             "queue.");
+
+static PyMethodDef methods[] = {
+    {"read", (PyCFunction)(void (*)(void))bidepy_stream_read,
+     METH_FASTCALL | METH_KEYWORDS, doc_read},
+    {"read_exact", bidepy_stream_read_exact, METH_O, doc_read_exact},
+    {"read_until", (PyCFunction)(void (*)(void))bidepy_stream_read_until,
+     METH_FASTCALL | METH_KEYWORDS, doc_read_until},
+    {"read_line", (PyCFunction)(void (*)(void))bidepy_stream_read_line,
+     METH_FASTCALL | METH_KEYWORDS, doc_read_line},
+    {"read_into", bidepy_stream_read_into, METH_O, doc_read_into},
+    {"write", bidepy_stream_write, METH_O, doc_write},
+    {"shutdown", bidepy_stream_shutdown, METH_NOARGS, doc_shutdown},
+    {"close", stream_close, METH_NOARGS, doc_close},
+    {"aclose", stream_aclose, METH_NOARGS, doc_aclose},
+    {"fileno", stream_fileno, METH_NOARGS, doc_fileno},
+    {"set_nodelay", stream_set_nodelay, METH_O, doc_set_nodelay},
+    {"set_keepalive", stream_set_keepalive, METH_O, doc_set_keepalive},
+    {"__aenter__", stream_aenter, METH_NOARGS, NULL},
+    {"__aexit__", (PyCFunction)(void (*)(void))stream_aexit, METH_FASTCALL,
+     NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(bidepy_stream, weakrefs),
+     READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static char peer[] = "peer";
+
+static PyGetSetDef getters[] = {
+    {"address", stream_address, NULL, "Our end: (host, port).", NULL},
+    {"peer_address", stream_address, NULL, "The peer's end: (host, port).",
+     peer},
+    {"closed", stream_closed, NULL, "Whether our end is closed (bool).", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, (void *)doc_stream},
+    {Py_tp_dealloc, stream_dealloc},
+    {Py_tp_finalize, stream_finalize},
+    {Py_tp_traverse, stream_traverse},
+    {Py_tp_repr, stream_repr},
+    {Py_am_aiter, PyObject_SelfIter},
+    {Py_am_anext, bidepy_stream_anext},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_tp_getset, getters},
+    {0, NULL},
+};
+
+PyType_Spec bidepy_stream_spec = {
+    .name = "bide.Stream",
+    .basicsize = sizeof(bidepy_stream),
+    .flags = BIDEPY_TYPE_FLAGS,
+    .slots = slots,
+};

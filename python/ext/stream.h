@@ -1,0 +1,61 @@
+/* stream.h - bide.Stream as its own files and those that make streams see it.
+ */
+#ifndef BIDEPY_STREAM_H
+#define BIDEPY_STREAM_H
+
+#include "bidepy.h"
+
+typedef struct bidepy_stream {
+    BIDEPY_HEAD
+    bide_stream *stream;
+    PyObject *weakrefs;
+} bidepy_stream;
+
+/** The core's stream under an operation. */
+static inline bide_stream *
+bidepy_stream_under(const bidepy_op *op)
+{
+    return ((const bidepy_stream *)op->owner)->stream;
+}
+
+/** New Stream on `stream` (stolen, also on failure). */
+PyObject *bidepy_stream_new(bidepy_state *st, bide_stream *stream);
+
+/** Sets the exception for a status of a stream or listener (`what`: "stream",
+ * "listener"). Returns NULL. */
+PyObject *bidepy_stream_raise(bidepy_state *st, int status, const char *what);
+
+/** The `fail` of a stream's operations. */
+PyObject *bidepy_stream_fail(bidepy_op *op, int status);
+
+/** 0 if this thread runs `loop`; else -1 with WrongRuntimeError. */
+int bidepy_stream_check(bidepy_state *st, const bide_loop *loop,
+                        const char *what);
+
+/** New: (host, port). */
+PyObject *bidepy_stream_address(const bide_address *address);
+
+/** Seconds of keepalive: 0 for None. -1 with an exception. */
+int bidepy_keepalive(PyObject *value, unsigned *out);
+
+/** New operation on the buffer `op->arg`; its view lies in `op->word` from
+ * bidepy_stream_view on, and goes with bidepy_stream_unview, the `release`. */
+PyObject *bidepy_stream_buffered(PyObject *self, const bidepy_op_kind *kind,
+                                 PyObject *buffer);
+Py_buffer *bidepy_stream_view(bidepy_op *op, int flags);
+void bidepy_stream_unview(bidepy_op *op);
+
+/* Methods: reader.c, writer.c. */
+PyObject *bidepy_stream_read(PyObject *self, PyObject *const *args,
+                             Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_read_exact(PyObject *self, PyObject *n);
+PyObject *bidepy_stream_read_until(PyObject *self, PyObject *const *args,
+                                   Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_read_line(PyObject *self, PyObject *const *args,
+                                  Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_read_into(PyObject *self, PyObject *buffer);
+PyObject *bidepy_stream_anext(PyObject *self);
+PyObject *bidepy_stream_write(PyObject *self, PyObject *data);
+PyObject *bidepy_stream_shutdown(PyObject *self, PyObject *unused);
+
+#endif
