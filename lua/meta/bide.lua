@@ -1,0 +1,679 @@
+---@meta bide
+
+-- Types and documentation of the module for the Lua language server. Errors:
+-- what a program has to expect is returned as nil, message, code; mistakes and
+-- cancellation are raised.
+
+---@class bidelib
+---@field version string
+local bide = {}
+
+-- -- running ------------------------------------------------------------------
+
+---@class bide.run_options
+---@field virtual_clock? boolean Time jumps to the next timer: for tests.
+---@field seed? integer Not 0: ready tasks run in an order drawn from it.
+---@field signals? boolean False: SIGINT is left to the host. Default true.
+---@field threads? integer Most threads for blocking work. Default 512.
+---@field keep_alive? number Seconds an idle thread is kept. Default 10.
+---@field grace? number Seconds that blocking work has at the end. Default 5.
+
+---Runs `main` as the main task, on this thread, until it has ended; then
+---cancels the tasks that are left and waits for them. Returns what `main`
+---returns and raises what it raises, a string with the traceback of the task
+---appended. A run in which every task waits for another ends with an error
+---that lists them.
+---
+---Ctrl-C: the first SIGINT cancels the main task, and the run raises
+---"interrupted!" once cleanup is done; a task that keeps the thread busy is
+---interrupted where it is. The handler from before the run is back after the
+---first signal.
+---@param main fun(): ... | bide.lazy
+---@param options? bide.run_options
+---@return any ...
+function bide.run(main, options) end
+
+---Calls `handler` for failures that nobody looked at: of tasks, when they are
+---collected or the run ends, and of futures. nil: print to stderr. Returns the
+---handler from before.
+---@param handler? fun(message: string, err: any, traceback?: string, whose?: string)
+---@return function? before
+function bide.on_unhandled(handler) end
+
+---Calls `handler` for lazy futures that are collected and were never awaited.
+---nil: print to stderr. Returns the handler from before.
+---@param handler? fun(message: string, site: string)
+---@return function? before
+function bide.on_unawaited(handler) end
+
+-- -- tasks --------------------------------------------------------------------
+
+---@class bide.spawn_options
+---@field name? string For reports.
+---@field token? bide.token Cancels the task.
+
+---@class bide.task
+local task = {}
+
+---Starts `fn(...)` as a task of the background: it runs when the caller waits,
+---and is cancelled at the end of the run.
+---@param fn function | bide.lazy
+---@param ... any
+---@return bide.task
+---@overload fun(options: bide.spawn_options, fn: function | bide.lazy, ...): bide.task
+function bide.spawn(fn, ...) end
+
+---The running task, or nil outside of any.
+---@return bide.task?
+function bide.current() end
+
+---Waits for the task; its results, or its error, raised. That of a task that
+---was cancelled is an ordinary error here.
+---@return any ...
+function task:await() end
+
+---Waits for the task; true and its results, or false and its error.
+---@return boolean ok, any ...
+function task:join() end
+
+---Cancels the task: its wait, and each later one outside of a shield, raises a
+---cancelled object. False: it is done.
+---@param reason? any
+---@return boolean
+function task:cancel(reason) end
+
+---@return boolean
+function task:done() end
+
+---@return string?
+function task:name() end
+
+---@return "ready" | "running" | "parked" | "done" | "failed" | "cancelled"
+function task:status() end
+
+---Where a live task stands; where a failed one failed.
+---@return string?
+function task:traceback() end
+
+---What a wait raises that was cancelled. It is in force until it has left the
+---scope that was cancelled; from there on it is an ordinary error.
+---@class bide.cancelled
+---@field reason any What was given to cancel.
+---@field timeout boolean A deadline has passed.
+
+---Whether `err` is a cancellation in force: to be passed on, after cleanup.
+---@param err any
+---@return boolean
+function bide.is_cancelled(err) end
+
+---Lets the other ready tasks run first.
+function bide.yield_now() end
+
+---@param seconds number math.huge: until cancelled.
+function bide.sleep(seconds) end
+
+---@param time number On the clock of bide.now.
+function bide.sleep_until(time) end
+
+---Seconds on the loop's clock, which starts anywhere and never goes back.
+---@return number
+function bide.now() end
+
+---As coroutine.wrap, for functions that await: a plain coroutine cannot, as the
+---yield would end in its resume.
+---@param fn function
+---@return fun(...): ...
+function bide.wrap(fn) end
+
+-- -- lazy futures -------------------------------------------------------------
+
+---A call that has not begun.
+---@class bide.lazy
+local lazy = {}
+
+---Turns `fn` into a function that returns a lazy future: nothing runs before
+---it is awaited or spawned.
+---@param fn fun(...): ...
+---@return fun(...): bide.lazy
+function bide.async(fn) end
+
+---Runs the call in the current task. Once.
+---@return any ...
+function lazy:await() end
+
+---Runs the call as a task. Once.
+---@return bide.task
+function lazy:spawn() end
+
+---@return boolean
+function lazy:used() end
+
+-- -- scopes -------------------------------------------------------------------
+
+---@class bide.scope_options
+---@field timeout? number Seconds.
+---@field shield? boolean|number Cancellation from outside does not reach in; a
+---number: not before so many seconds after it struck.
+---@field token? bide.token Cancels the scope.
+
+---A region of a task, and the tasks spawned in it. Leaving it waits for them.
+---The first error, in the block or in a task, cancels the rest and is raised;
+---further ones are reported.
+---@class bide.scope
+local scope = {}
+
+---Opens a scope: local scope <close> = bide.scope(). If the scope is cancelled
+---or its deadline passes, the error leaves the block.
+---With a function: calls fn(scope) inside and returns its results; if the scope
+---itself was cancelled: nil, message, "ECANCELED" or "ETIMEDOUT".
+---@return bide.scope
+---@overload fun(fn: fun(scope: bide.scope): ...): ...
+---@overload fun(options: bide.scope_options): bide.scope
+---@overload fun(options: bide.scope_options, fn: fun(scope: bide.scope): ...): ...
+function bide.scope() end
+
+---Calls fn(...) with a deadline; its results, or nil, "timeout", "ETIMEDOUT".
+---Without a function: a scope, for local limit <close> = bide.timeout(s).
+---@param seconds number
+---@param fn function
+---@param ... any
+---@return any ...
+---@overload fun(seconds: number): bide.scope
+function bide.timeout(seconds, fn, ...) end
+
+---Calls fn(...) where cancellation does not reach, or not before `grace`
+---seconds after it struck: for cleanup that awaits. Without a function: a scope,
+---for local shield <close> = bide.shield(s).
+---@param grace? number
+---@param fn? function
+---@param ... any
+---@return any ...
+function bide.shield(grace, fn, ...) end
+
+---@param fn function | bide.lazy
+---@param ... any
+---@return bide.task
+---@overload fun(self: bide.scope, options: bide.spawn_options, fn: function | bide.lazy, ...): bide.task
+function scope:spawn(fn, ...) end
+
+---False: it is cancelled already, or closed.
+---@param reason? any
+---@return boolean
+function scope:cancel(reason) end
+
+---@return boolean
+function scope:cancelled() end
+
+---How many of its tasks live.
+---@return integer
+function scope:count() end
+
+---What leaving the block does.
+function scope:close() end
+
+---Runs all at once; the first result of each, in order. An error cancels the
+---others and is raised. One table of parts: a table of results.
+---@param ... function | bide.lazy | bide.task | bide.future
+---@return any ...
+---@overload fun(parts: (function | bide.lazy | bide.task | bide.future)[]): any[]
+function bide.gather(...) end
+
+---Runs all at once; the results (or the error) of the first to end. The others
+---are cancelled, and have ended when it returns.
+---@param ... function | bide.lazy | bide.task | bide.future
+---@return any ...
+---@overload fun(parts: (function | bide.lazy | bide.task | bide.future)[]): ...
+function bide.race(...) end
+
+-- -- tokens -------------------------------------------------------------------
+
+---Cancels the tasks spawned under it and the scopes opened with it. As a
+---to-be-closed variable it is cancelled at the end of its block.
+---@class bide.token
+local token = {}
+
+---@param options? { timeout?: number }
+---@return bide.token
+function bide.token(options) end
+
+---False: it was already.
+---@param reason? any
+---@return boolean
+function token:cancel(reason) end
+
+---@return boolean
+function token:cancelled() end
+
+---A token that this one cancels too.
+---@param options? { timeout?: number }
+---@return bide.token
+function token:child(options) end
+
+-- -- futures ------------------------------------------------------------------
+
+---@class bide.future
+local future = {}
+
+---@return bide.future
+function bide.future() end
+
+---@param ... any
+---@return boolean? ok, string? message, string? code nil, message, "ESETTLED": too late.
+function future:set(...) end
+
+---@param err any
+---@return boolean? ok, string? message, string? code
+function future:fail(err) end
+
+---@return any ...
+function future:await() end
+
+---@return boolean
+function future:done() end
+
+-- -- locks and signals --------------------------------------------------------
+
+---What every primitive takes: a name for reports, or a table with it.
+---@alias bide.name string | { name?: string }
+
+---Held by a task, first come, first served. Closing it unlocks:
+---local guard <close> = m:lock().
+---@class bide.mutex
+local mutex = {}
+
+---@param name? bide.name
+---@return bide.mutex
+function bide.mutex(name) end
+
+---Raises in the task that holds it, and when its holder ended without unlocking.
+---@return bide.mutex self
+function mutex:lock() end
+
+---@return bide.mutex | false
+function mutex:try_lock() end
+function mutex:unlock() end
+---@return boolean
+function mutex:locked() end
+---@return bide.task?
+function mutex:owner() end
+---@return integer
+function mutex:waiters() end
+---Makes a broken mutex free again.
+function mutex:reset() end
+---@return string?
+function mutex:name() end
+
+---@class bide.semaphore
+local semaphore = {}
+
+---Gives its permits back when it is closed, or by hand; once.
+---@class bide.permit
+local permit = {}
+function permit:release() end
+
+---@param permits integer
+---@param options? string | { name?: string, bounded?: boolean }
+---@return bide.semaphore
+function bide.semaphore(permits, options) end
+
+---@param n? integer
+---@return bide.permit
+function semaphore:acquire(n) end
+---@param n? integer
+---@return bide.permit | false
+function semaphore:try_acquire(n) end
+---For permits whose object was dropped, and for signalling.
+---@param n? integer
+function semaphore:release(n) end
+---@return integer
+function semaphore:permits() end
+---@return integer
+function semaphore:waiters() end
+---@return string?
+function semaphore:name() end
+
+---Many readers or one writer; a waiting writer is not overtaken.
+---@class bide.rwlock
+local rwlock = {}
+
+---Unlocks when it is closed, or by hand; once.
+---@class bide.rwguard
+local rwguard = {}
+function rwguard:unlock() end
+
+---@param name? bide.name
+---@return bide.rwlock
+function bide.rwlock(name) end
+
+---@return bide.rwguard
+function rwlock:read() end
+---@return bide.rwguard
+function rwlock:write() end
+---@return bide.rwguard | false
+function rwlock:try_read() end
+---@return bide.rwguard | false
+function rwlock:try_write() end
+function rwlock:read_unlock() end
+function rwlock:write_unlock() end
+---@return integer
+function rwlock:readers() end
+---@return bide.task?
+function rwlock:writer() end
+---@return integer
+function rwlock:waiters() end
+function rwlock:reset() end
+---@return string?
+function rwlock:name() end
+
+---A flag that tasks wait for.
+---@class bide.event
+local event = {}
+
+---@param name? bide.name
+---@return bide.event
+function bide.event(name) end
+function event:wait() end
+---Wakes all who wait now, even if it is cleared before they run.
+function event:set() end
+function event:clear() end
+---@return boolean
+function event:is_set() end
+---@return integer
+function event:waiters() end
+---@return string?
+function event:name() end
+
+---@class bide.condition
+local condition = {}
+
+---Without a mutex it has one of its own.
+---@param mutex? bide.mutex
+---@param name? bide.name
+---@return bide.condition
+function bide.condition(mutex, name) end
+---Unlocks the mutex, waits to be notified, and has the mutex again, also when
+---it is cancelled.
+function condition:wait() end
+---@param n? integer
+function condition:notify(n) end
+function condition:notify_all() end
+---@return bide.mutex
+function condition:mutex() end
+---@return integer
+function condition:waiters() end
+---@return string?
+function condition:name() end
+
+---Lets tasks go on when `parties` of them have arrived.
+---@class bide.barrier
+local barrier = {}
+
+---@param parties integer
+---@param name? bide.name
+---@return bide.barrier
+function bide.barrier(parties, name) end
+---@return integer place The order of arrival, 0 first.
+function barrier:wait() end
+---Those who wait and who come later get an error, until reset.
+function barrier:abort() end
+---Those who wait get an error; the barrier is as new.
+function barrier:reset() end
+---@return integer
+function barrier:parties() end
+---@return integer
+function barrier:waiting() end
+---@return boolean
+function barrier:broken() end
+---@return string?
+function barrier:name() end
+
+-- -- channels -----------------------------------------------------------------
+
+---A queue of values between tasks, and between threads.
+---
+---Within one Lua state values go through as they are. Once the channel has been
+---handed to a job (bide.job, bide.spawn_thread, ...) values are copied, and must
+---be able to travel: see bide.spawn_blocking. A thread of a job has no tasks:
+---there send, recv, recv_many and the loop `for v in ch` block it, and take a
+---timeout.
+---
+---`for v in ch do ... end` receives until the channel is closed and empty;
+---`#ch` tells how many values are inside.
+---@class bide.channel
+---@operator len: integer
+---@operator call: any
+local channel = {}
+
+---A channel for at most `capacity` values: senders wait for room.
+---@param capacity integer At least 1.
+---@param name? bide.name
+---@return bide.channel
+function bide.channel(capacity, name) end
+
+---A channel without a bound: senders never wait, memory is the limit.
+---@param name? bide.name
+---@return bide.channel
+function bide.unbounded_channel(name) end
+
+---Sends `value`, anything but nil. On failure nothing was sent.
+---@param value any
+---@param timeout? number In a job's thread only: seconds.
+---@return true? ok, ("closed" | "timeout")? why, string? code
+function channel:send(value, timeout) end
+
+---@param timeout? number In a job's thread only: seconds.
+---@return any value nil: there is none, `why` not.
+---@return ("closed" | "timeout")? why
+---@return string? code
+function channel:recv(timeout) end
+
+---Waits for one value and takes up to `limit` (256; at most 4096) that are
+---there.
+---@param limit? integer
+---@param timeout? number In a job's thread only: seconds.
+---@return any[]? values
+---@return ("closed" | "timeout")? why
+---@return string? code
+function channel:recv_many(limit, timeout) end
+
+---Without waiting, from anywhere.
+---@param value any
+---@return true? ok, ("full" | "closed")? why, string? code
+function channel:try_send(value) end
+
+---@return any value
+---@return ("empty" | "closed")? why
+---@return string? code
+function channel:try_recv() end
+
+---No more sends: waiting senders get nil, "closed"; receivers get what is
+---inside, then nil, "closed". Also what a <close> variable does.
+function channel:close() end
+---@return boolean
+function channel:closed() end
+---@return number capacity math.huge: unbounded.
+function channel:capacity() end
+---@return string?
+function channel:name() end
+
+-- -- blocking work ------------------------------------------------------------
+
+---@class bide.job_options
+---@field name? string For reports; otherwise where the function stands.
+
+---Work on another thread, in a Lua state of its own. Its state is used again by
+---later jobs: modules stay loaded, globals are fresh for each job.
+---@class bide.job
+local job = {}
+
+---Runs fn(...) on a thread of the pool, suspends the task and returns what the
+---function returns, or raises its error, with the traceback from over there.
+---
+---The function is copied with its upvalues; arguments and results are copied
+---too. These travel: nil, booleans, numbers, strings, tables without a
+---metatable (references and cycles kept), Lua functions, channels and tokens.
+---`_ENV` becomes the globals over there; upvalues that are modules, or C
+---functions of modules, are required there again. Anything else raises here, and
+---the error names it.
+---
+---A cancelled wait takes the job off the queue; one that has started runs on,
+---can see it in bide.cancelled(), and its result is dropped.
+---@param fn function | string A function, or its name: "module.function".
+---@param ... any
+---@return any ...
+---@overload fun(options: bide.job_options, fn: function | string, ...): ...
+function bide.spawn_blocking(fn, ...) end
+
+---The same without waiting. A failure that nobody looked at is reported.
+---@param fn function | string
+---@param ... any
+---@return bide.job
+---@overload fun(options: bide.job_options, fn: function | string, ...): bide.job
+function bide.job(fn, ...) end
+
+---The same on a thread of its own, for loops that block for long; talk to it
+---through channels.
+---@param fn function | string
+---@param ... any
+---@return bide.job
+---@overload fun(options: bide.job_options, fn: function | string, ...): bide.job
+function bide.spawn_thread(fn, ...) end
+
+---Whether what runs here, a job or a task, has been cancelled. For long
+---computations, which no wait interrupts.
+---@return boolean
+function bide.cancelled() end
+
+---Waits for the job; its results, or its error, raised. Cancelling this wait
+---leaves the job alone.
+---@return any ...
+function job:await() end
+
+---Waits for the job; true and its results, or false and its error.
+---@return boolean ok, any ...
+function job:join() end
+
+---Takes the job off the queue, or, if it has started, tells it: bide.cancelled()
+---is true there, and its waits on channels raise. False: too late.
+---@return boolean
+function job:cancel() end
+
+---@return boolean
+function job:done() end
+---@return string
+function job:name() end
+
+-- -- TCP ----------------------------------------------------------------------
+
+bide.tcp = {}
+
+---@class bide.stream_options
+---@field nodelay? boolean
+---@field keepalive? integer Seconds.
+
+---@class bide.listen_options
+---@field backlog? integer Default 1024.
+---@field reuse_port? boolean Several listeners share the port.
+---@field v6_only? boolean
+
+---Connects; tries every address that the name has.
+---@param host string A name or an address.
+---@param port integer
+---@param options? bide.stream_options
+---@return bide.stream? stream, string? message, string? code
+function bide.tcp.connect(host, port, options) end
+
+---Listens; `host` nil or "": on every interface, `port` 0: a free one.
+---@param host? string
+---@param port integer
+---@param options? bide.listen_options
+---@return bide.listener? listener, string? message, string? code
+function bide.tcp.listen(host, port, options) end
+
+---A connection. One task may read and one may write at a time: a second reader
+---gets an error, a second writer waits for its turn. What a read did not return
+---stays for the next one, also when it is cancelled.
+---@class bide.stream
+local stream = {}
+
+---Writes all its arguments as one; ends when the system has taken them.
+---@param ... string | number
+---@return bide.stream? self, string? message, string? code
+function stream:write(...) end
+
+---What has arrived: at least 1 byte, at most `max` (65536). The end of the stream
+---is nil, "eof".
+---@param max? integer
+---@return string? data, string? message, string? code
+function stream:readsome(max) end
+
+---As file:read: "l" (the default) a line without its end, \n or \r\n; "L" with
+---it; "a" all up to the end; a number: exactly so many bytes. A line is at most
+---`limit` bytes (1 MiB).
+---@param format? "l" | "L" | "a" | integer
+---@param limit? integer
+---@return string? data, string? message, string? code
+function stream:read(format, limit) end
+
+---Up to and including `separator` (1 to 64 bytes).
+---@param separator string
+---@param limit? integer Default 1 MiB.
+---@return string? data, string? message, string? code
+function stream:readuntil(separator, limit) end
+
+---for line in c:lines() do ... end; errors other than the end are raised.
+---@param format? "l" | "L" | integer
+---@param limit? integer
+---@return fun(): string?
+function stream:lines(format, limit) end
+
+---Ends the sending half once all is written.
+---@return bide.stream? self, string? message, string? code
+function stream:shutdown() end
+
+---Closes at once; waits on the stream get nil, message, "ECLOSED". Also what a
+---<close> variable and the collector do.
+function stream:close() end
+---@return boolean
+function stream:closed() end
+---@return string? host, (integer | string)? port, string? code
+function stream:peer() end
+---@return string? host, (integer | string)? port, string? code
+function stream:address() end
+---@param on? boolean Default true.
+---@return bide.stream? self, string? message, string? code
+function stream:nodelay(on) end
+---@param seconds integer | false
+---@return bide.stream? self, string? message, string? code
+function stream:keepalive(seconds) end
+---@return integer? fd, string? message, string? code
+function stream:fd() end
+
+---@class bide.listener
+local listener = {}
+
+---@return bide.stream? stream, string? message, string? code
+function listener:accept() end
+
+---for c in srv:clients() do ... end, until the listener is closed.
+---@return fun(): bide.stream?
+function listener:clients() end
+
+---Runs handler(stream) in a task for each connection and closes the stream when
+---it ends. An error of a handler is reported and ends its connection only. The
+---tasks lie below the caller: serve returns when the listener has been closed
+---and they have ended, and its cancellation is theirs.
+---@param handler fun(stream: bide.stream)
+---@param options? bide.stream_options
+---@return true
+function listener:serve(handler, options) end
+
+---@return integer? port, string? message, string? code
+function listener:port() end
+---@return string? host, (integer | string)? port, string? code
+function listener:address() end
+function listener:close() end
+---@return boolean
+function listener:closed() end
+
+return bide

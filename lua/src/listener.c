@@ -1,0 +1,344 @@
+/* listener.c - what accepts connections.
+ *
+ *   srv:accept()               a stream, or nil, message, code
+ *   for c in srv:clients() do  until the listener is closed
+ *   srv:serve(handler, opts)   a task for each connection, below the caller
+ *
+ * clients() and serve() do not end for want of descriptors or memory: that is
+ * told to the handler of bide.on_unhandled, and after a pause they go on.    */
+#include "scope.h"
+#include "stream.h"
+
+/* Between attempts when the system refuses to accept. */
+static const int64_t pause = 100000000; /* ns */
+
+static bidelua_listener *
+check(lua_State *L)
+{
+    return bidelua_check(L, bidelua_self(L), 1, BIDELUA_LISTENER);
+}
+
+static bide_listener *
+core_of(lua_State *L)
+{
+    return ((bidelua_listener *)lua_touserdata(L, 1))->core;
+}
+
+/* Submits an accept, with the stream to be on top of the stack. */
+static int
+submit_accept(lua_State *L, bidelua_task *t)
+{
+    bidelua_stream_new(L, t->S);
+    return bide_listener_accept(core_of(L), &t->wait);
+}
+
+/* The stream on top of the stack is connected. */
+static void
+connected(lua_State *L, const bidelua_task *t)
+{
+    bidelua_stream *s = lua_touserdata(L, -1);
+    s->core = t->wait.value.as.ptr;
+}
+
+/* -- accept --------------------------------------------------------------- */
+
+static int
+accept_done(lua_State *L, bidelua_task *t, int status)
+{
+    if (status < 0)
+        return bidelua_io_failed(L, t, status);
+    connected(L, t);
+    return 1;
+}
+
+static int
+listener_accept(lua_State *L)
+{
+    bidelua_task *t;
+    check(L);
+    t = bidelua_enter(L, bidelua_self(L), "listener:accept");
+    lua_settop(L, 1);
+    return bidelua_await(L, t, submit_accept(L, t), accept_done);
+}
+
+/* -- going on after an error of the system -------------------------------- */
+
+/* Whether to try again after `status`, which is then reported; raises the
+ * mistakes of the program and the cancellation. */
+static bool
+try_again(lua_State *L, bidelua_task *t, int status)
+{
+    if (status == BIDE_ECLOSED)
+        return false;
+    bidelua_io_failed(L, t, status); /* nil, message, code */
+    lua_pushfstring(L, "%s: cannot accept for now: %s (%s)", t->what,
+                    lua_tostring(L, -2), lua_tostring(L, -1));
+    lua_replace(L, -4);
+    lua_pop(L, 2);
+    bidelua_notify(L, t->S, "unhandled", 1);
+    return true;
+}
+
+static int
+sleep_a_little(bidelua_task *t)
+{
+    int64_t now = bide_loop_now(t->base.loop, true);
+    return bide_sleep_until(&t->wait, now + pause);
+}
+
+/* -- for c in srv:clients() ----------------------------------------------- */
+
+static int client_done(lua_State *L, bidelua_task *t, int status);
+
+static int
+client_again(lua_State *L, bidelua_task *t, int status)
+{
+    if (status < 0)
+        return bidelua_raise(L, t, status);
+    lua_settop(L, 1);
+    return bidelua_await(L, t, submit_accept(L, t), client_done);
+}
+
+static int
+client_done(lua_State *L, bidelua_task *t, int status)
+{
+    if (status == 0) {
+        connected(L, t);
+        return 1;
+    }
+    if (try_again(L, t, status))
+        return bidelua_await(L, t, sleep_a_little(t), client_again);
+    lua_pushnil(L);
+    return 1;
+}
+
+/* Upvalues: the state, the listener. */
+static int
+next_client(lua_State *L)
+{
+    bidelua_task *t = bidelua_enter(L, bidelua_self(L), "listener:clients");
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    return client_again(L, t, 0);
+}
+
+static int
+listener_clients(lua_State *L)
+{
+    check(L);
+    lua_pushlightuserdata(L, bidelua_self(L));
+    lua_pushvalue(L, 1);
+    lua_pushcclosure(L, next_client, 2);
+    return 1;
+}
+
+/* -- srv:serve(handler) ---------------------------------------------------- */
+
+/* serve's stack. */
+enum { LISTENER = 1, HANDLER, OPTIONS, SCOPE, CLIENT, STREAM };
+
+/* The message handler of a connection's task: reports the error where it was
+ * raised. */
+static int
+report(lua_State *L)
+{
+    bidelua_state *S = bidelua_self(L);
+    lua_settop(L, 1);
+    if (bidelua_iscancelled(L, S, 1))
+        return 1;
+    lua_pushvalue(L, 1);
+    luaL_traceback(L, L, NULL, 1);
+    if (S->running)
+        bidelua_task_describe(L, S->running, true);
+    else
+        lua_pushliteral(L, "a connection's task");
+    lua_pushfstring(L, "the handler of a connection failed: %s\n%s",
+                    luaL_tolstring(L, 1, NULL), lua_tostring(L, 3));
+    lua_replace(L, -2);
+    lua_insert(L, 2); /* message, error, traceback, whose */
+    bidelua_notify(L, S, "unhandled", 4);
+    return 1;
+}
+
+static int
+client_ended(lua_State *L, int status, lua_KContext context)
+{
+    (void)context;
+    if (status != LUA_OK && status != LUA_YIELD &&
+        bidelua_iscancelled(L, bidelua_self(L), -1))
+        return lua_error(L);
+    return 0;
+}
+
+/* client(handler, stream): a connection's task. Its error is its own. */
+static int
+client(lua_State *L)
+{
+    lua_toclose(L, 2);
+    bidelua_pushfunction(L, bidelua_self(L), report);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    int status = lua_pcallk(L, 1, 0, 3, 0, client_ended);
+    return client_ended(L, status, 0);
+}
+
+static int serve_accepted(lua_State *L, bidelua_task *t, int status);
+
+/* Spawns the task of the connection on top of the stack. */
+static void
+serve_client(lua_State *L, bidelua_task *t)
+{
+    bidelua_scope *g = lua_touserdata(L, SCOPE);
+    connected(L, t);
+    bidelua_stream_configure(L, OPTIONS, lua_touserdata(L, STREAM));
+    lua_pushvalue(L, CLIENT);
+    lua_pushvalue(L, HANDLER);
+    lua_pushvalue(L, STREAM);
+    bidelua_scope_spawn(L, g, STREAM + 1, "listener:serve");
+}
+
+/* The listener was closed and the connections' tasks have ended. */
+static int
+serve_joined(lua_State *L, bidelua_task *t, int status)
+{
+    (void)status;
+    bidelua_scope *g = lua_touserdata(L, SCOPE);
+    if (bidelua_scope_leave(L, g) == 0 && bide_scope_cancelled(t->base.scope))
+        bidelua_raise(L, t, BIDE_ECANCELED);
+    if (g->decider) {
+        bidelua_scope_pushdecider(L, g);
+        bidelua_task *d = lua_touserdata(L, -1);
+        if (d->outcome == BIDELUA_FAILED_WITH)
+            bidelua_task_rethrow(L, g->S, lua_gettop(L));
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* Accepts as long as there are connections, then parks. */
+static int
+serve_on(lua_State *L, bidelua_task *t, int status)
+{
+    if (status < 0)
+        return bidelua_raise(L, t, status);
+    for (;;) {
+        lua_settop(L, CLIENT);
+        int r = submit_accept(L, t);
+        if (r != 0)
+            return bidelua_await(L, t, r, serve_accepted);
+        serve_client(L, t);
+        t->what = "listener:serve";
+    }
+}
+
+static int
+serve_accepted(lua_State *L, bidelua_task *t, int status)
+{
+    if (status == 0) {
+        serve_client(L, t);
+        t->what = "listener:serve";
+        return serve_on(L, t, 0);
+    }
+    if (try_again(L, t, status))
+        return bidelua_await(L, t, sleep_a_little(t), serve_on);
+    return bidelua_scope_join(L, t, lua_touserdata(L, SCOPE), serve_joined);
+}
+
+static int
+listener_serve(lua_State *L)
+{
+    static const bidelua_scope_options plain = {BIDE_FOREVER, BIDE_FOREVER,
+                                                false, 0};
+    bidelua_state *S = bidelua_self(L);
+    check(L);
+    if (lua_isnoneornil(L, HANDLER))
+        luaL_argerror(L, HANDLER,
+                      "a handler is needed: srv:serve(function(c) ... end)");
+    lua_settop(L, OPTIONS);
+    bidelua_stream_checkoptions(L, OPTIONS);
+    bidelua_task *t = bidelua_enter(L, S, "listener:serve");
+    bidelua_scope_open(L, t, &plain);
+    lua_toclose(L, SCOPE);
+    bidelua_pushfunction(L, S, client);
+    t->what = "listener:serve";
+    return serve_on(L, t, 0);
+}
+
+/* -- the rest ------------------------------------------------------------- */
+
+static int
+listener_address(lua_State *L)
+{
+    bide_address a;
+    int status = bide_listener_address(check(L)->core, &a);
+    return bidelua_pushaddress(L, status, &a);
+}
+
+static int
+listener_port(lua_State *L)
+{
+    bide_address a;
+    int status = bide_listener_address(check(L)->core, &a);
+    if (status < 0)
+        return bidelua_fail(L, NULL, status);
+    lua_pushinteger(L, a.port);
+    return 1;
+}
+
+static int
+listener_close(lua_State *L)
+{
+    bidelua_listener *l = check(L);
+    if (l->core)
+        bide_listener_close(l->core);
+    return 0;
+}
+
+static int
+listener_closed(lua_State *L)
+{
+    lua_pushboolean(L, bide_listener_closed(check(L)->core));
+    return 1;
+}
+
+static int
+listener_tostring(lua_State *L)
+{
+    bide_address a;
+    bidelua_listener *l = check(L);
+    if (!l->core || bide_listener_address(l->core, &a) < 0)
+        lua_pushliteral(L, "bide.listener (closed)");
+    else
+        lua_pushfstring(L, "bide.listener on %s port %d", a.host, a.port);
+    return 1;
+}
+
+static int
+listener_gc(lua_State *L)
+{
+    bidelua_listener *l = lua_touserdata(L, 1);
+    bide_listener *core = l->core;
+    l->core = NULL;
+    bide_listener_unref(core);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"accept", listener_accept},   {"clients", listener_clients},
+    {"serve", listener_serve},     {"port", listener_port},
+    {"address", listener_address}, {"close", listener_close},
+    {"closed", listener_closed},   {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+    {"__gc", listener_gc},
+    {"__close", listener_close},
+    {"__tostring", listener_tostring},
+    {NULL, NULL},
+};
+
+const bidelua_type bidelua_listener_type = {
+    .name = "bide.listener",
+    .methods = methods,
+    .meta = meta,
+};

@@ -1,0 +1,34 @@
+/* stream.h - what stream.c, tcp.c and listener.c share. */
+#ifndef BIDELUA_STREAM_H
+#define BIDELUA_STREAM_H
+
+#include "bidelua.h"
+
+/* The userdata of a stream; `core` is NULL until it is connected. */
+typedef struct bidelua_stream {
+    const void *mark; /* &bidelua_stream_mark: tells it from other userdata */
+    bide_stream *core;
+} bidelua_stream;
+
+typedef struct bidelua_listener {
+    bide_listener *core;
+} bidelua_listener;
+
+extern const char bidelua_stream_mark;
+
+/* Pushes a stream that is not connected yet. */
+bidelua_stream *bidelua_stream_new(lua_State *L, bidelua_state *S);
+
+/* What an I/O call that ended with `status` answers: nil, message, code; or it
+ * raises, for cancellation and the mistakes of the program. */
+int bidelua_io_failed(lua_State *L, bidelua_task *t, int status);
+
+/* The options of connections, {nodelay = true, keepalive = seconds}, in the
+ * table at `arg` (nil: none): checked, and set. */
+void bidelua_stream_checkoptions(lua_State *L, int arg);
+void bidelua_stream_configure(lua_State *L, int arg, bidelua_stream *s);
+
+/* Pushes host and port; or answers as above. */
+int bidelua_pushaddress(lua_State *L, int status, const bide_address *a);
+
+#endif

@@ -1,0 +1,72 @@
+#include "sync.h"
+
+bidelua_sync_args
+bidelua_sync_read(lua_State *L, int arg)
+{
+    bidelua_sync_args a;
+
+    a.site = bidelua_site(L, bidelua_self(L), 1);
+    a.name = bidelua_optname(L, arg);
+    return a;
+}
+
+bidelua_sync *
+bidelua_sync_new(lua_State *L, bidelua_kind kind, const bidelua_sync_args *a)
+{
+    bidelua_sync *s =
+        bidelua_new(L, bidelua_self(L), kind, sizeof *s, BIDELUA_SYNC_OTHER);
+
+    (void)a;
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, BIDELUA_SYNC_NAME);
+    return s;
+}
+
+bidelua_sync *
+bidelua_sync_check(lua_State *L, bidelua_kind kind)
+{
+    return bidelua_check(L, bidelua_self(L), 1, kind);
+}
+
+int
+bidelua_sync_pushtask(lua_State *L, bide_task *t)
+{
+    if (t)
+        bidelua_pushanchor(L, bidelua_self(L), ((bidelua_task *)t)->slot);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+int
+bidelua_guard_new(lua_State *L, bidelua_kind kind, size_t count, bool write)
+{
+    bidelua_guard *g =
+        bidelua_new(L, bidelua_self(L), kind, sizeof *g, BIDELUA_SYNC_OTHER);
+
+    g->count = count;
+    g->write = write;
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, BIDELUA_SYNC_OTHER);
+    return 1;
+}
+
+int
+bidelua_sync_name(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TUSERDATA);
+    lua_getiuservalue(L, 1, BIDELUA_SYNC_NAME);
+    return 1;
+}
+
+/* "bide.mutex 'cache'" or "bide.mutex: 0x..." */
+int
+bidelua_sync_tostring(lua_State *L)
+{
+    luaL_getmetafield(L, 1, "__name");
+    if (lua_getiuservalue(L, 1, BIDELUA_SYNC_NAME) == LUA_TSTRING)
+        lua_pushfstring(L, "%s '%s'", lua_tostring(L, -2), lua_tostring(L, -1));
+    else
+        lua_pushfstring(L, "%s: %p", lua_tostring(L, -2), lua_topointer(L, 1));
+    return 1;
+}

@@ -1,0 +1,51 @@
+/* sync.h - what the primitives' files share: a userdata that holds one
+ * reference of the core's object.
+ *
+ * User values: 1 the name, 2 another object it needs (a condition's mutex, a
+ * guard's lock). */
+#ifndef BIDELUA_SYNC_H
+#define BIDELUA_SYNC_H
+
+#include "bidelua.h"
+
+typedef struct bidelua_sync {
+    void *core;
+} bidelua_sync;
+
+enum { BIDELUA_SYNC_NAME = 1, BIDELUA_SYNC_OTHER };
+
+/** What every constructor takes. */
+typedef struct bidelua_sync_args {
+    const char *name; /* pushed by bidelua_sync_read, kept by _new */
+    bide_site site;
+} bidelua_sync_args;
+
+/** Reads the name (a string, or name= of a table, or nothing) at `arg` and
+ * leaves it on the stack. */
+bidelua_sync_args bidelua_sync_read(lua_State *L, int arg);
+
+/** Pushes a new object in place of the name on top. */
+bidelua_sync *bidelua_sync_new(lua_State *L, bidelua_kind kind,
+                               const bidelua_sync_args *a);
+
+/** The object at stack index 1. */
+bidelua_sync *bidelua_sync_check(lua_State *L, bidelua_kind kind);
+
+/** Pushes the binding's task, or nil; 1. */
+int bidelua_sync_pushtask(lua_State *L, bide_task *t);
+
+/** Pushes a guard for the object at stack index 1: on close or release it gives
+ * back `count`. */
+typedef struct bidelua_guard {
+    size_t count;
+    bool write;
+    bool released;
+} bidelua_guard;
+
+int bidelua_guard_new(lua_State *L, bidelua_kind kind, size_t count,
+                      bool write);
+
+int bidelua_sync_name(lua_State *L);
+int bidelua_sync_tostring(lua_State *L);
+
+#endif

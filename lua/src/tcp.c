@@ -1,0 +1,166 @@
+/* tcp.c - bide.tcp.connect and bide.tcp.listen. */
+#include "stream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int
+check_port(lua_State *L, int arg, int least)
+{
+    if (lua_isnoneornil(L, arg))
+        luaL_argerror(L, arg, "a port is needed, as a number of its own");
+    lua_Integer port = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, port >= least && port <= 65535, arg,
+                  least ? "the port must be 1 to 65535"
+                        : "the port must be 0 (a free one) to 65535");
+    return (int)port;
+}
+
+/* nil, "connect to localhost port 80: connection refused", "ECONNREFUSED";
+ * host and port are at stack indices 1 and 2. */
+static int
+failed(lua_State *L, bidelua_task *t, int status, const char *what)
+{
+    if (status == BIDE_ECANCELED || status == BIDE_EWRONGLOOP ||
+        status == BIDE_EINVALID || status == BIDE_EFORKED)
+        return bidelua_raise(L, t, status);
+    const char *host = lua_tostring(L, 1);
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s %s port %d: %s", what,
+                    host && *host ? host : "any address",
+                    (int)lua_tointeger(L, 2), bide_strerror(status));
+    lua_pushstring(L, bide_error_name(status));
+    return 3;
+}
+
+/* Pushes an option of the table at `arg`, if there is one. */
+static bool
+has_option(lua_State *L, int arg, const char *name)
+{
+    if (!lua_istable(L, arg)) {
+        lua_pushnil(L);
+        return false;
+    }
+    return lua_getfield(L, arg, name) != LUA_TNIL;
+}
+
+static bool
+option_bool(lua_State *L, int arg, const char *name, bool otherwise)
+{
+    bool b = has_option(L, arg, name) ? lua_toboolean(L, -1) : otherwise;
+    lua_pop(L, 1);
+    return b;
+}
+
+static int
+option_int(lua_State *L, int arg, const char *name, int most)
+{
+    int ok = 1;
+    lua_Integer i = 0;
+    if (has_option(L, arg, name))
+        i = lua_tointegerx(L, -1, &ok);
+    if (!ok || i < 0 || i > most)
+        luaL_error(L, "option '%s' must be a whole number from 0 to %d", name,
+                   most);
+    lua_pop(L, 1);
+    return (int)i;
+}
+
+void
+bidelua_stream_checkoptions(lua_State *L, int arg)
+{
+    static const char *const known[] = {"nodelay", "keepalive", NULL};
+    if (lua_isnoneornil(L, arg))
+        return;
+    bidelua_checkoptions(L, arg, known);
+    option_int(L, arg, "keepalive", 32767);
+}
+
+void
+bidelua_stream_configure(lua_State *L, int arg, bidelua_stream *s)
+{
+    if (!lua_istable(L, arg))
+        return;
+    int keepalive = option_int(L, arg, "keepalive", 32767);
+    if (has_option(L, arg, "nodelay"))
+        bide_tcp_nodelay(s->core, lua_toboolean(L, -1));
+    lua_pop(L, 1);
+    if (keepalive > 0)
+        bide_tcp_keepalive(s->core, true, (unsigned)keepalive);
+}
+
+/* -- connect -------------------------------------------------------------- */
+
+/* Stack: host, port, options, the stream to be. */
+static int
+connect_done(lua_State *L, bidelua_task *t, int status)
+{
+    if (status < 0)
+        return failed(L, t, status, "connect to");
+    bidelua_stream *s = lua_touserdata(L, 4);
+    s->core = t->wait.value.as.ptr;
+    bidelua_stream_configure(L, 3, s);
+    lua_settop(L, 4);
+    return 1;
+}
+
+static int
+tcp_connect(lua_State *L)
+{
+    bidelua_state *S = bidelua_self(L);
+    const char *host = luaL_checkstring(L, 1);
+    int port = check_port(L, 2, 1);
+    luaL_argcheck(L, *host, 1, "a host name or address is needed");
+    lua_settop(L, 3);
+    bidelua_stream_checkoptions(L, 3);
+    bidelua_task *t = bidelua_enter(L, S, "bide.tcp.connect");
+    bidelua_stream_new(L, S);
+    int r = bide_tcp_connect(host, port, &t->wait);
+    return bidelua_await(L, t, r, connect_done);
+}
+
+/* -- listen --------------------------------------------------------------- */
+
+static int
+listen_done(lua_State *L, bidelua_task *t, int status)
+{
+    if (status < 0)
+        return failed(L, t, status, "listen on");
+    bidelua_listener *l = lua_touserdata(L, 4);
+    l->core = t->wait.value.as.ptr;
+    lua_settop(L, 4);
+    return 1;
+}
+
+static int
+tcp_listen(lua_State *L)
+{
+    static const char *const known[] = {"backlog", "reuse_port", "v6_only",
+                                        NULL};
+    bidelua_state *S = bidelua_self(L);
+    const char *host = luaL_optstring(L, 1, "");
+    int port = check_port(L, 2, 0);
+    lua_settop(L, 3);
+    if (!lua_isnil(L, 3))
+        bidelua_checkoptions(L, 3, known);
+    bide_tcp_options o = {
+        .backlog = option_int(L, 3, "backlog", 65535),
+        .reuse_port = option_bool(L, 3, "reuse_port", false),
+        .v6_only = option_bool(L, 3, "v6_only", false),
+    };
+    bidelua_task *t = bidelua_enter(L, S, "bide.tcp.listen");
+    bidelua_new(L, S, BIDELUA_LISTENER, sizeof(bidelua_listener), 0);
+    int r = bide_tcp_listen(host, port, &o, &t->wait);
+    return bidelua_await(L, t, r, listen_done);
+}
+
+static const luaL_Reg functions[] = {
+    {"connect", tcp_connect},
+    {"listen", tcp_listen},
+    {NULL, NULL},
+};
+
+const bidelua_type bidelua_tcp_type = {
+    .functions = functions,
+    .table = "tcp",
+};
