@@ -1,0 +1,483 @@
+/* test_tcp_connect.c - connecting, listening, accepting. */
+#include "support_net.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* -- connecting
+ * ----------------------------------------------------------------- */
+
+static void
+connects(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_tcp_connect(a->extra, n->port, &a->w));
+    n->stream = a->w.value.as.ptr;
+    CHECK(bide_stream_loop(n->stream) == a->world->loop);
+    AWAIT_OK(a, bide_stream_write(n->stream, "hello", 5, &a->w));
+    trace(a, "written");
+    END(a);
+}
+
+static void
+greets(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_listener_accept(n->listener, &a->w));
+    a->extra = a->w.value.as.ptr;
+    AWAIT_OK(a, bide_stream_read_exact(a->extra, 5, &a->w));
+    trace(a, "read");
+    bide_stream_unref(a->extra);
+    END(a);
+}
+
+static void
+connect_to(const char *host)
+{
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "s", greets);
+    net_spawn(&n, "c", connects)->extra = (void *)host;
+    net_expect(&n, "c:written s:read");
+}
+
+static void
+test_tcp_connects_to_an_address(void **state)
+{
+    (void)state;
+    connect_to("127.0.0.1");
+}
+
+static void
+test_tcp_connects_by_name(void **state)
+{
+    (void)state;
+    connect_to("localhost");
+}
+
+static void
+reads_addresses(actor *a)
+{
+    net *n = a->arg;
+    bide_address local, peer, listening;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_tcp_connect("127.0.0.1", n->port, &a->w));
+    n->stream = a->w.value.as.ptr;
+    CHECK_INT(bide_stream_local(n->stream, &local), 0);
+    CHECK_INT(bide_stream_peer(n->stream, &peer), 0);
+    CHECK_INT(bide_listener_address(n->listener, &listening), 0);
+    CHECK(strcmp(local.host, "127.0.0.1") == 0);
+    CHECK(strcmp(peer.host, "127.0.0.1") == 0);
+    CHECK_INT(peer.port, n->port);
+    CHECK_INT(listening.port, n->port);
+    CHECK(local.port > 0 && local.port != n->port);
+    CHECK_INT(local.family, 4);
+    bide_stream_close(n->stream);
+    CHECK_INT(bide_stream_local(n->stream, &local), BIDE_ECLOSED);
+    CHECK_INT(bide_stream_peer(n->stream, &peer), BIDE_ECLOSED);
+    trace(a, "over");
+    END(a);
+}
+
+static void
+test_tcp_addresses_are_told(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", reads_addresses);
+    net_expect(&n, "a:over");
+}
+
+static void
+test_tcp_options_can_be_set(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    CHECK_INT(bide_tcp_nodelay(n.stream, false), 0);
+    CHECK_INT(bide_tcp_nodelay(n.stream, true), 0);
+    CHECK_INT(bide_tcp_keepalive(n.stream, true, 30), 0);
+    CHECK_INT(bide_tcp_keepalive(n.stream, true, 0), BIDE_EINVALID);
+    CHECK_INT(bide_tcp_keepalive(n.stream, false, 0), 0);
+    bide_stream_close(n.stream);
+    CHECK_INT(bide_tcp_nodelay(n.stream, true), BIDE_ECLOSED);
+    net_end(&n);
+}
+
+static void
+connects_in_vain(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT(a, bide_tcp_connect(a->extra, a->n, &a->w));
+    CHECK_INT(a->rc, a->at);
+    CHECK(a->w.value.as.ptr == NULL);
+    trace(a, "%s", bide_error_name(a->rc));
+    n->flag = true;
+    END(a);
+}
+
+static void
+expect_connect_error(net *n, const char *host, int port, int error)
+{
+    actor *a = net_spawn(n, "c", connects_in_vain);
+    a->extra = (void *)host;
+    a->n = port;
+    a->at = error;
+    world_run(&n->wd);
+}
+
+static void
+test_tcp_refused_connection_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    int port;
+    net_begin_listening(&n);
+    int fd = peer_listen(&port);
+    peer_close(&fd); /* nobody listens there any more */
+    expect_connect_error(&n, "127.0.0.1", port, -111);
+    expect_connect_error(&n, "localhost", port, -111);
+    net_expect(&n, "c:ECONNREFUSED c:ECONNREFUSED");
+}
+
+static void
+test_tcp_unknown_name_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    expect_connect_error(&n, "no-such-host.invalid", 80, BIDE_ENAME);
+    expect_connect_error(&n, "", 80, BIDE_EINVALID);
+    expect_connect_error(&n, "127.0.0.1", 0, BIDE_EINVALID);
+    expect_connect_error(&n, "127.0.0.1", 65536, BIDE_EINVALID);
+    net_expect(&n, "c:ENAME c:EINVALID c:EINVALID c:EINVALID");
+}
+
+/* Cancelled while it looks up or connects: nothing is left of it. */
+static void
+is_cancelled_connecting(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT(a, bide_tcp_connect(a->extra, n->port, &a->w));
+    CHECK_INT(a->rc, BIDE_ECANCELED);
+    CHECK(a->w.value.as.ptr == NULL);
+    trace(a, "cancelled");
+    END(a);
+}
+
+static void
+test_tcp_cancelled_connect_leaves_nothing(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "localhost"};
+    for (int i = 0; i < 2; i++) {
+        net n;
+        bide_loop_counts counts;
+        net_begin_listening(&n);
+        actor *a = net_spawn(&n, "a", is_cancelled_connecting);
+        a->extra = (void *)hosts[i];
+        cancel_later(&n.wd, a);
+        world_run(&n.wd);
+        bide_loop_count(n.wd.loop, &counts);
+        CHECK_INT(counts.handles, 1); /* the listener */
+        net_expect(&n, "a:cancelled");
+    }
+}
+
+/* -- listening
+ * -------------------------------------------------------------------- */
+
+static void
+listens_again(actor *a)
+{
+    net *n = a->arg;
+    bide_listener *l;
+    bide_address address;
+
+    BEGIN(a);
+    AWAIT(a, bide_tcp_listen("127.0.0.1", n->port, NULL, &a->w));
+    CHECK_INT(a->rc, -98); /* EADDRINUSE */
+    CHECK_INT(bide_tcp_listen("127.0.0.1", -1, NULL, &a->w), BIDE_EINVALID);
+    CHECK_INT(bide_tcp_listen("127.0.0.1", 65536, NULL, &a->w), BIDE_EINVALID);
+    AWAIT(a, bide_tcp_listen("no-such-host.invalid", 0, NULL, &a->w));
+    CHECK_INT(a->rc, BIDE_ENAME);
+    /* By name, and everywhere. */
+    for (a->i = 0; a->i < 2; a->i++) {
+        AWAIT_OK(a, bide_tcp_listen(a->i ? "localhost" : NULL, 0, NULL, &a->w));
+        l = a->w.value.as.ptr;
+        CHECK_INT(bide_listener_address(l, &address), 0);
+        CHECK(address.port > 0);
+        CHECK(bide_listener_loop(l) == a->world->loop);
+        bide_listener_unref(l);
+    }
+    trace(a, "over");
+    END(a);
+}
+
+static void
+test_tcp_port_in_use_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", listens_again);
+    net_expect(&n, "a:over");
+}
+
+static void
+shares_a_port(actor *a)
+{
+    bide_tcp_options o = {.backlog = 8, .reuse_port = true};
+    bide_address address;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_tcp_listen("127.0.0.1", 0, &o, &a->w));
+    a->extra = a->w.value.as.ptr;
+    CHECK_INT(bide_listener_address(a->extra, &address), 0);
+    AWAIT_OK(a, bide_tcp_listen("127.0.0.1", address.port, &o, &a->w));
+    bide_listener_unref(a->extra);
+    bide_listener_unref(a->w.value.as.ptr);
+    END(a);
+}
+
+static void
+test_tcp_port_can_be_shared(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", shares_a_port);
+    world_run(&n.wd);
+    net_end(&n);
+}
+
+/* -- accepting
+ * -------------------------------------------------------------------- */
+
+static void
+accepts_one(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT(a, bide_listener_accept(n->listener, &a->w));
+    CHECK_INT(a->rc, a->n);
+    trace(a, "%s", bide_error_name(a->rc));
+    if (a->rc == 0)
+        bide_stream_unref(a->w.value.as.ptr);
+    END(a);
+}
+
+static void
+closes_listener(actor *a)
+{
+    net *n = a->arg;
+    bide_address address;
+    bide_listener_close(n->listener);
+    bide_listener_close(n->listener);
+    CHECK(bide_listener_closed(n->listener));
+    CHECK_INT(bide_listener_address(n->listener, &address), BIDE_ECLOSED);
+    CHECK_INT(bide_listener_accept(n->listener, &a->w), BIDE_ECLOSED);
+    trace(a, "close");
+    a->over = true;
+}
+
+static void
+test_tcp_listener_close_wakes_the_accepts(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", accepts_one)->n = BIDE_ECLOSED;
+    net_spawn(&n, "b", accepts_one)->n = BIDE_ECLOSED;
+    net_spawn(&n, "c", closes_listener);
+    net_expect(&n, "c:close a:ECLOSED b:ECLOSED");
+}
+
+static void
+connects_as_peer(actor *a)
+{
+    net *n = a->arg;
+    n->peer = peer_connect(n->port);
+    trace(a, "connected");
+    a->over = true;
+}
+
+static void
+test_tcp_cancelled_accept_loses_no_connection(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    actor *a = net_spawn(&n, "a", accepts_one);
+    a->n = BIDE_ECANCELED;
+    cancel_later(&n.wd, a);
+    net_spawn(&n, "p", connects_as_peer);
+    world_run(&n.wd);
+    net_spawn(&n, "b", accepts_one);
+    net_expect(&n, "p:connected a:ECANCELED b:OK");
+}
+
+/* A task that was given a connection and is destroyed gives it on. */
+static void
+drops_the_first(actor *a)
+{
+    actor *first = a->extra;
+
+    BEGIN(a);
+    AWAIT_UNTIL(a, first->w.state == BIDE_WAIT_FIRED);
+    bide_wait_drop(&first->w);
+    bide_task_finish(&first->task);
+    trace(a, "dropped");
+    END(a);
+}
+
+static void
+test_tcp_dropped_accept_gives_the_connection_on(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    actor *first = net_spawn(&n, "a", accepts_one);
+    /* The wait fires in a poll while d is ready: d comes first. */
+    actor *d = net_spawn(&n, "d", drops_the_first);
+    d->extra = first;
+    n.peer = peer_connect(n.port);
+    world_run(&n.wd);
+    net_spawn(&n, "b", accepts_one);
+    net_expect(&n, "d:dropped b:OK");
+}
+
+/* -- out of descriptors
+ * -------------------------------------------------------------- */
+
+enum { FEW = 64 };
+
+/* Leaves no descriptor free below the limit. */
+static void
+use_up(int *fds, rlim_t *limit)
+{
+    struct rlimit r;
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &r), 0);
+    *limit = r.rlim_cur;
+    r.rlim_cur = FEW;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &r), 0);
+    for (int i = 0; i < FEW; i++)
+        fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CHECK(fds[FEW - 1] < 0);
+}
+
+static void
+give_back(int *fds, rlim_t limit)
+{
+    struct rlimit r;
+    for (int i = 0; i < FEW; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    getrlimit(RLIMIT_NOFILE, &r);
+    r.rlim_cur = limit;
+    setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static void
+accepts_without_descriptors(actor *a)
+{
+    net *n = a->arg;
+    static int fds[FEW];
+    static rlim_t limit;
+
+    BEGIN(a);
+    n->peer = peer_connect(n->port);
+    use_up(fds, &limit);
+    AWAIT(a, bide_listener_accept(n->listener, &a->w));
+    CHECK_INT(a->rc, -24); /* EMFILE */
+    trace(a, "EMFILE");
+    AWAIT(a, bide_listener_accept(n->listener, &a->w));
+    CHECK_INT(a->rc, -24);
+    give_back(fds, limit);
+    /* The connection still waits. */
+    AWAIT_OK(a, bide_listener_accept(n->listener, &a->w));
+    bide_stream_unref(a->w.value.as.ptr);
+    trace(a, "accepted");
+    END(a);
+}
+
+static void
+test_tcp_no_more_descriptors_ends_one_accept(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", accepts_without_descriptors);
+    net_expect(&n, "a:EMFILE a:accepted");
+}
+
+/* -- without memory
+ * -------------------------------------------------------------------- */
+
+static void
+opens_all(actor *a)
+{
+    BEGIN(a);
+    AWAIT(a, bide_tcp_listen("127.0.0.1", 0, NULL, &a->w));
+    if (a->rc == 0) {
+        net *n = a->arg;
+        bide_address address;
+        n->listener = a->w.value.as.ptr;
+        bide_listener_address(n->listener, &address);
+        AWAIT(a, bide_tcp_connect(a->n ? "localhost" : "127.0.0.1",
+                                  address.port, &a->w));
+    }
+    if (a->rc == 0) {
+        net *n = a->arg;
+        n->stream = a->w.value.as.ptr;
+        AWAIT(a, bide_listener_accept(n->listener, &a->w));
+    }
+    CHECK(a->rc == 0 || a->rc == BIDE_ENOMEMORY);
+    if (a->rc == 0)
+        bide_stream_unref(a->w.value.as.ptr);
+    END(a);
+}
+
+static void
+test_tcp_without_memory(void **state)
+{
+    (void)state;
+    for (int by_name = 0; by_name < 2; by_name++) {
+        bool failed = true;
+        for (size_t k = 1; failed; k++) {
+            net n;
+            memset(&n, 0, sizeof n);
+            n.peer = -1;
+            world_begin(&n.wd, 0);
+            net_spawn(&n, "a", opens_all)->n = by_name;
+            memory_fail_at(k, false);
+            world_run(&n.wd);
+            failed = memory_failed();
+            memory_fail_at(0, false);
+            net_end(&n);
+        }
+    }
+}
+
+TEST_MAIN("tcp connect", T(tcp_connects_to_an_address), T(tcp_connects_by_name),
+          T(tcp_addresses_are_told), T(tcp_options_can_be_set),
+          T(tcp_refused_connection_is_an_error),
+          T(tcp_unknown_name_is_an_error),
+          T(tcp_cancelled_connect_leaves_nothing),
+          T(tcp_port_in_use_is_an_error), T(tcp_port_can_be_shared),
+          T(tcp_listener_close_wakes_the_accepts),
+          T(tcp_cancelled_accept_loses_no_connection),
+          T(tcp_dropped_accept_gives_the_connection_on),
+          T(tcp_no_more_descriptors_ends_one_accept), T(tcp_without_memory))

@@ -1,0 +1,426 @@
+/* test_tcp_read.c - the reading half of a stream. */
+#include "support_net.h"
+
+static void
+echoes(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    for (;;) {
+        AWAIT_OK(a, bide_stream_read(n->stream, 4096, &a->w));
+        if (a->w.u.io.len == 0)
+            break;
+        net_taken(n, &a->w);
+        AWAIT_OK(a,
+                 bide_stream_write(n->stream, n->text, strlen(n->text), &a->w));
+        CHECK_INT(a->w.u.io.done, strlen(n->text));
+        trace(a, "%s", n->text);
+        a->world->state = a;
+    }
+    END(a);
+}
+
+static void
+talks(actor *a)
+{
+    net *n = a->arg;
+    char answer[8];
+
+    BEGIN(a);
+    for (a->i = 0; a->i < 3; a->i++) {
+        a->world->state = NULL;
+        peer_send(n->peer, &"one\0two\0six"[4 * a->i]);
+        AWAIT_UNTIL(a, a->world->state);
+        peer_recv(n->peer, answer, 3);
+        CHECK(strcmp(answer, &"one\0two\0six"[4 * a->i]) == 0);
+    }
+    peer_close(&n->peer);
+    END(a);
+}
+
+static void
+test_tcp_echo(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "e", echoes);
+    net_spawn(&n, "t", talks);
+    net_expect(&n, "e:one e:two e:six");
+}
+
+static void
+reads_four(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    CHECK_INT(bide_stream_read(n->stream, 0, &a->w), BIDE_EINVALID);
+    peer_send(n->peer, "abcdefghij");
+    for (a->i = 0; a->i < 3; a->i++) {
+        AWAIT_OK(a, bide_stream_read(n->stream, 4, &a->w));
+        trace(a, "%s", net_taken(n, &a->w));
+    }
+    END(a);
+}
+
+static void
+test_tcp_read_takes_at_most_what_was_asked(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_four);
+    net_expect(&n, "a:abcd a:efgh a:ij");
+}
+
+/* What was granted and is not consumed is there for the next read. */
+static void
+consumes_little(actor *a)
+{
+    net *n = a->arg;
+    size_t len;
+
+    BEGIN(a);
+    peer_send(n->peer, "abcdef");
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 6, &a->w));
+    CHECK(memcmp(bide_stream_data(n->stream, &len), "abcdef", 6) == 0);
+    CHECK_INT(len, 6);
+    bide_stream_consume(n->stream, 1);
+    AWAIT_OK(a, bide_stream_read(n->stream, 2, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 3, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 0, &a->w));
+    END(a);
+}
+
+static void
+test_tcp_bytes_not_consumed_stay(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", consumes_little);
+    net_expect(&n, "a:bc a:def");
+}
+
+/* Sends the parts of a->extra, separated by '|', each when the one before has
+ * arrived; then closes if a->n. */
+static void
+sends_parts(actor *a)
+{
+    net *n = a->arg;
+    const char *parts = a->extra;
+    size_t len;
+
+    BEGIN(a);
+    while (*(parts = (const char *)a->extra + a->i)) {
+        len = strcspn(parts, "|");
+        peer_send_bytes(n->peer, parts, len);
+        a->at += (int64_t)len;
+        a->i += (int)len + (parts[len] == '|');
+        AWAIT_UNTIL(a, n->flag || net_has(n->stream, (size_t)a->at));
+    }
+    if (a->n)
+        peer_close(&n->peer);
+    END(a);
+}
+
+static void
+spawn_parts(net *n, const char *parts, bool close)
+{
+    actor *a = net_spawn(n, "p", sends_parts);
+    a->extra = (void *)parts;
+    a->n = close;
+}
+
+static void
+reads_exactly(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 8, &a->w));
+    n->flag = true;
+    trace(a, "%s", net_taken(n, &a->w));
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 2, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    END(a);
+}
+
+static void
+test_tcp_read_exact_across_segments(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_exactly);
+    spawn_parts(&n, "ab|cdefg|hij", false);
+    net_expect(&n, "a:abcdefgh a:ij");
+}
+
+static void
+reads_lines(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    for (a->i = 0; a->i < a->n; a->i++) {
+        AWAIT_OK(a, bide_stream_read_until(n->stream, "\r\n", 2, 100, &a->w));
+        n->flag = true;
+        net_taken(n, &a->w);
+        CHECK(strstr(n->text, "\r\n") == n->text + strlen(n->text) - 2);
+        trace(a, "%.*s", (int)strlen(n->text) - 2, n->text);
+    }
+    END(a);
+}
+
+static void
+test_tcp_read_until_across_segments(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_lines)->n = 3;
+    spawn_parts(&n, "on|e\r|\ntwo\r\n\r\n", false);
+    net_expect(&n, "a:one a:two a:");
+}
+
+static void
+reads_a_long_line(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    CHECK_INT(bide_stream_read_until(n->stream, "", 0, 4, &a->w),
+              BIDE_EINVALID);
+    CHECK_INT(bide_stream_read_until(n->stream, "\n", 1, 0, &a->w),
+              BIDE_EINVALID);
+    peer_send(n->peer, "abcdefgh\n");
+    AWAIT(a, bide_stream_read_until(n->stream, "\n", 1, 4, &a->w));
+    CHECK_INT(a->rc, BIDE_ETOOLONG);
+    AWAIT(a, bide_stream_read_until(n->stream, "\n", 1, 8, &a->w));
+    CHECK_INT(a->rc, BIDE_ETOOLONG);
+    /* The limit counts the separator. */
+    AWAIT_OK(a, bide_stream_read_until(n->stream, "\n", 1, 9, &a->w));
+    trace(a, "%.8s", net_taken(n, &a->w));
+    END(a);
+}
+
+static void
+test_tcp_read_until_over_its_limit_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_a_long_line);
+    net_expect(&n, "a:abcdefgh");
+}
+
+static void
+reads_to_the_end(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    for (;;) {
+        AWAIT_OK(a, bide_stream_read(n->stream, 3, &a->w));
+        if (a->w.u.io.len == 0)
+            break;
+        trace(a, "%s", net_taken(n, &a->w));
+    }
+    AWAIT_OK(a, bide_stream_read(n->stream, 3, &a->w));
+    CHECK_INT(a->w.u.io.len, 0);
+    trace(a, "end");
+    END(a);
+}
+
+static void
+test_tcp_end_of_stream_is_told(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    peer_send(n.peer, "abcd");
+    peer_close(&n.peer);
+    net_spawn(&n, "a", reads_to_the_end);
+    net_expect(&n, "a:abc a:d a:end");
+}
+
+static void
+reads_too_much(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT(a, bide_stream_read_exact(n->stream, 10, &a->w));
+    CHECK_INT(a->rc, BIDE_EEOF);
+    AWAIT(a, bide_stream_read_until(n->stream, "\n", 1, 100, &a->w));
+    CHECK_INT(a->rc, BIDE_EEOF);
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 4, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    AWAIT(a, bide_stream_read_exact(n->stream, 1, &a->w));
+    CHECK_INT(a->rc, BIDE_EEOF);
+    END(a);
+}
+
+static void
+test_tcp_end_inside_read_exact_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_too_much);
+    spawn_parts(&n, "ab|cd", true);
+    net_expect(&n, "a:abcd");
+}
+
+static void
+is_reset(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    peer_reset(&n->peer);
+    AWAIT(a, bide_stream_read(n->stream, 10, &a->w));
+    CHECK_INT(a->rc, -104); /* ECONNRESET */
+    AWAIT(a, bide_stream_read(n->stream, 10, &a->w));
+    CHECK_INT(a->rc, -104);
+    AWAIT(a, bide_stream_write(n->stream, "x", 1, &a->w));
+    CHECK(a->rc < 0);
+    trace(a, "reset");
+    END(a);
+}
+
+static void
+test_tcp_reset_by_the_peer_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", is_reset);
+    net_expect(&n, "a:reset");
+}
+
+static void
+reads_one(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_read(n->stream, 10, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    END(a);
+}
+
+static void
+reads_second(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    CHECK_INT(bide_stream_read(n->stream, 10, &a->w), BIDE_EBUSY);
+    CHECK_INT(bide_stream_read_exact(n->stream, 1, &a->w), BIDE_EBUSY);
+    trace(a, "busy");
+    peer_send(n->peer, "abc");
+    END(a);
+}
+
+static void
+test_tcp_second_reader_is_an_error(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_one);
+    net_spawn(&n, "b", reads_second);
+    net_expect(&n, "b:busy a:abc");
+}
+
+static void
+is_cancelled_reading(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT(a, bide_stream_read_exact(n->stream, 6, &a->w));
+    CHECK_INT(a->rc, BIDE_ECANCELED);
+    trace(a, "cancelled");
+    n->flag = true;
+    END(a);
+}
+
+/* Cancels the reader when a part is in its buffer, then reads all. */
+static void
+reads_after_cancel(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    peer_send(n->peer, "abc");
+    AWAIT_UNTIL(a, net_has(n->stream, 3));
+    bide_task_cancel(&((actor *)a->extra)->task, number(0));
+    AWAIT_UNTIL(a, n->flag);
+    peer_send(n->peer, "def");
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 6, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    END(a);
+}
+
+static void
+test_tcp_cancelled_read_loses_nothing(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    actor *a = net_spawn(&n, "a", is_cancelled_reading);
+    net_spawn(&n, "b", reads_after_cancel)->extra = a;
+    net_expect(&n, "a:cancelled b:abcdef");
+}
+
+static void
+times_out_reading(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    bide_scope_init(&a->scope);
+    CHECK_INT(bide_scope_enter(&a->scope, &a->task, NULL), 0);
+    CHECK_INT(bide_scope_deadline(&a->scope, now(a) + SECOND), 0);
+    AWAIT(a, bide_stream_read(n->stream, 6, &a->w));
+    CHECK_INT(a->rc, BIDE_ECANCELED);
+    CHECK_INT(bide_scope_leave(&a->scope), BIDE_ETIMEDOUT);
+    CHECK_INT(now(a), SECOND);
+    /* Overdue, but there. */
+    peer_send(n->peer, "abc");
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, 3, &a->w));
+    bide_scope_init(&a->scope);
+    CHECK_INT(bide_scope_enter(&a->scope, &a->task, NULL), 0);
+    CHECK_INT(bide_scope_deadline(&a->scope, 0), 0);
+    AWAIT_OK(a, bide_stream_read(n->stream, 6, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    CHECK_INT(bide_scope_leave(&a->scope), 0);
+    END(a);
+}
+
+static void
+test_tcp_read_under_a_timeout(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", times_out_reading);
+    net_expect(&n, "a:abc");
+}
+
+TEST_MAIN("tcp read", T(tcp_echo), T(tcp_read_takes_at_most_what_was_asked),
+          T(tcp_bytes_not_consumed_stay), T(tcp_read_exact_across_segments),
+          T(tcp_read_until_across_segments),
+          T(tcp_read_until_over_its_limit_is_an_error),
+          T(tcp_end_of_stream_is_told),
+          T(tcp_end_inside_read_exact_is_an_error),
+          T(tcp_reset_by_the_peer_is_an_error),
+          T(tcp_second_reader_is_an_error), T(tcp_cancelled_read_loses_nothing),
+          T(tcp_read_under_a_timeout))
