@@ -1,0 +1,118 @@
+"""What the bench_*.py share: cases, contenders, and how a case is timed.
+
+A bench registers one coroutine function per case and contender:
+
+    @case("1 task", "bide")
+    async def bide_one(n): ...          # n operations; returns their time, ns
+
+and ends in `main()`. Run alone it measures every contender that is installed;
+`--impl bide` measures one. Each measurement is a line of JSON on stdout.
+"""
+
+import argparse
+import asyncio
+import gc
+import importlib
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+clock = time.perf_counter_ns
+
+CONTENDERS = ("bide", "asyncio", "uvloop", "trio")
+
+# What one timed run should last, ns: long against the clock's own cost and
+# the scheduler's slices, short enough for many rounds.
+QUICK, FULL = 20_000_000, 100_000_000
+REPEATS = 3
+
+
+def optional(name):
+    """The module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+class Case:
+    """One thing measured, by several contenders."""
+
+    def __init__(self, name, fixed):
+        self.name = name
+        self.fixed = fixed
+        self.by = {}
+
+
+_cases = {}
+
+
+def case(name, *contenders, fixed=None):
+    """Registers the decorated function for a case. `fixed`: the number of
+    operations is part of the case and is not to be tuned."""
+    entry = _cases.setdefault(name, Case(name, fixed))
+
+    def register(fn):
+        for who in contenders:
+            entry.by[who] = fn
+        return fn
+
+    return register
+
+
+def _runner(who):
+    if who == "asyncio":
+        return lambda fn, n: asyncio.run(fn(n))
+    module = optional(who)
+    if module is None:
+        return None
+    if who == "trio":
+        return module.run
+    return lambda fn, n: module.run(fn(n))
+
+
+def measure(run, fn, budget, fixed):
+    """The time of one operation in ns, and how many made a run. The growing
+    runs that find the number are the warm-up."""
+    if fixed:
+        gc.collect()
+        return run(fn, fixed) / fixed, fixed
+    n = 16
+    while (elapsed := run(fn, n)) < budget / 2:
+        n = int(n * min(10, max(2, budget / max(elapsed, 1))))
+    samples = []
+    for _ in range(REPEATS):
+        gc.collect()
+        samples.append(run(fn, n) / n)
+    return statistics.median(samples), n
+
+
+def main():
+    bench = pathlib.Path(sys.argv[0]).stem.removeprefix("bench_")
+    parser = argparse.ArgumentParser(description=f"bench {bench}")
+    parser.add_argument("--impl", choices=CONTENDERS)
+    parser.add_argument("--case", help="only cases whose name contains this")
+    parser.add_argument("--full", action="store_true", help="longer runs")
+    options = parser.parse_args()
+    for entry in _cases.values():
+        if options.case and options.case not in entry.name:
+            continue
+        for who, fn in entry.by.items():
+            if options.impl in (None, who) and (run := _runner(who)):
+                budget = FULL if options.full else QUICK
+                ns, n = measure(run, fn, budget, entry.fixed)
+                print(
+                    json.dumps(
+                        {
+                            "lang": "python",
+                            "bench": bench,
+                            "case": entry.name,
+                            "impl": who,
+                            "ns": round(ns, 2),
+                            "n": n,
+                        }
+                    ),
+                    flush=True,
+                )
