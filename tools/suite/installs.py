@@ -11,6 +11,7 @@ from .languages import lua
 from .pythons import default_python
 from .runner import BUILD, ROOT, Failed, Log
 
+QUIET = ("--quiet", "--disable-pip-version-check")
 LUA_CHECK = """
 local bide = require "bide"
 assert(bide.run(function() return bide.spawn(function()
@@ -52,13 +53,19 @@ def rock(log: Log) -> None:
         "LUA_CPATH": f"{tree}/lib/lua/5.4/?.so"})
 
 
-def pip(log: Log) -> None:
-    """`pip install .` into a fresh environment."""
-    venv = _fresh("venv/installed")
+def pip(log: Log) -> Counts:
+    """`pip install .`, and the same of the source distribution."""
+    sources = _fresh("sdist")
+    venv = _fresh("venv/build")
     log.run(default_python().path, "-m", "venv", venv)
-    log.run(venv / "bin/python", "-m", "pip", "install", "-q",
-            "--disable-pip-version-check", ".")
-    log.run(venv / "bin/python", "-I", ROOT / "tools/check_installed.py")
+    log.run(venv / "bin/python", "-m", "pip", *QUIET, "install", "build")
+    log.run(venv / "bin/python", "-m", "build", "--sdist", "-o", sources, ".")
+    for number, source in enumerate([ROOT, next(sources.glob("*.tar.gz"))]):
+        venv = _fresh(f"venv/installed-{number}")
+        log.run(default_python().path, "-m", "venv", venv)
+        log.run(venv / "bin/python", "-m", "pip", *QUIET, "install", source)
+        log.run(venv / "bin/python", "-I", ROOT / "tools/check_installed.py")
+    return Counts(2, 0)
 
 
 def wheel(log: Log) -> None:
@@ -69,6 +76,7 @@ def wheel(log: Log) -> None:
 def examples(log: Log) -> Counts:
     """Every example runs to its end, which it reaches by itself."""
     python, tree = default_python(), BUILD / "release"
+    python.build(log)
     commands: list[list[str | Path]] = []
     for source in sorted((ROOT / "examples").glob("*/*")):
         if source.suffix == ".c":

@@ -51,6 +51,17 @@ def python_asan(log: Log) -> Counts:
     })
 
 
+def documentation(log: Log) -> Counts:
+    """The complete programs in README.md and docs/ run."""
+    python = default_python()
+    interpreter = python.environment(log)
+    python.build(log)
+    return log.count(pytest, interpreter, "-m", "pytest", "tests/docs", env={
+        "PYTHONPATH": str(python.tree / "python"),
+        **lua_paths(BUILD / "release"),
+    })
+
+
 def python_types(log: Log) -> Counts:
     """The stubs hold: for users under mypy --strict, and against the code."""
     python = default_python()

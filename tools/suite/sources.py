@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -70,8 +71,10 @@ def tidy(log: Log) -> Counts:
     """clang-tidy over the core and the bindings; one count for each file."""
     tree = build_preset(log, "clang",
                         f"-DPython_EXECUTABLE={default_python().path}")
-    sources = [path for part in ("csrc/src", "python/ext", "lua/src")
-               for path in sorted((ROOT / part).glob("*.c"))]
+    compiled = json.loads((tree / "compile_commands.json").read_text())
+    parts = [ROOT / part for part in ("csrc/src", "python/ext", "lua/src")]
+    sources = sorted({Path(entry["file"]) for entry in compiled
+                      if Path(entry["file"]).parent in parts})
 
     raising = ("--extra-arg=-include",
                f"--extra-arg={ROOT / 'tools/suite/lua_errors.h'}")
