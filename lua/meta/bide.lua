@@ -213,16 +213,16 @@ function scope:close() end
 
 ---Runs all at once; the first result of each, in order. An error cancels the
 ---others and is raised. One table of parts: a table of results.
----@param ... function | bide.lazy | bide.task | bide.future
+---@param ... function | bide.lazy | bide.task | bide.future | bide.job
 ---@return any ...
----@overload fun(parts: (function | bide.lazy | bide.task | bide.future)[]): any[]
+---@overload fun(parts: (function | bide.lazy | bide.task | bide.future | bide.job)[]): any[]
 function bide.gather(...) end
 
 ---Runs all at once; the results (or the error) of the first to end. The others
 ---are cancelled, and have ended when it returns.
----@param ... function | bide.lazy | bide.task | bide.future
+---@param ... function | bide.lazy | bide.task | bide.future | bide.job
 ---@return any ...
----@overload fun(parts: (function | bide.lazy | bide.task | bide.future)[]): ...
+---@overload fun(parts: (function | bide.lazy | bide.task | bide.future | bide.job)[]): ...
 function bide.race(...) end
 
 -- -- tokens -------------------------------------------------------------------

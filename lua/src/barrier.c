@@ -4,7 +4,7 @@
 static bide_barrier *
 check_barrier(lua_State *L)
 {
-    return bidelua_sync_check(L, BIDELUA_BARRIER)->core;
+    return bidelua_sync_check(L, bidelua_self(L), BIDELUA_BARRIER);
 }
 
 static int
@@ -35,8 +35,9 @@ wait_done(lua_State *L, bidelua_task *t, int status)
 static int
 barrier_wait(lua_State *L)
 {
-    bide_barrier *b = check_barrier(L);
-    bidelua_task *t = bidelua_enter(L, bidelua_self(L), "barrier:wait");
+    bidelua_state *S = bidelua_self(L);
+    bide_barrier *b = bidelua_sync_check(L, S, BIDELUA_BARRIER);
+    bidelua_task *t = bidelua_enter(L, S, "barrier:wait");
 
     return bidelua_await(L, t, bide_barrier_wait(b, &t->wait), wait_done);
 }

@@ -52,6 +52,10 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#if LUA_VERSION_RELEASE_NUM < 50403
+#error "Lua 5.4.3 or later is needed: __close must be able to yield"
+#endif
+
 /** The types and groups of functions, one file each: X(KIND, concept). A row
  * here and a bidelua_<concept>_type in <concept>.c add one to the module. */
 #define BIDELUA_TYPES(X)                                                       \
@@ -177,6 +181,7 @@ struct bidelua_task {
     void (*ended)(bidelua_task *t);
     void *owner;      /* for `ended`: the scope it was spawned in, ... */
     const char *what; /* the function that awaits, or did last */
+    int (*finish)(lua_State *L, bidelua_task *t, int status); /* its end */
     struct bidelua_scope *scopes; /* open ones, innermost first */
     int slot;                     /* of the anchor table while it lives */
     int nargs;                    /* values on co's stack for the next resume */
@@ -213,8 +218,19 @@ bidelua_test(lua_State *L, bidelua_state *S, int arg, bidelua_kind kind)
     return p;
 }
 
-/** The same, or raises "mutex expected, got ...". */
-void *bidelua_check(lua_State *L, bidelua_state *S, int arg, bidelua_kind kind);
+/** Raises "bide.mutex expected, got ...". */
+void bidelua_typeerror(lua_State *L, int arg, bidelua_kind kind);
+
+/** The userdata at `arg` if it is of `kind`; raises otherwise. */
+static inline void *
+bidelua_check(lua_State *L, bidelua_state *S, int arg, bidelua_kind kind)
+{
+    void *p = bidelua_test(L, S, arg, kind);
+
+    if (p == NULL)
+        bidelua_typeerror(L, arg, kind);
+    return p;
+}
 
 /** Pushes a C function with the state as its upvalue 1. */
 void bidelua_pushfunction(lua_State *L, bidelua_state *S, lua_CFunction f);
@@ -269,7 +285,7 @@ bidelua_enter(lua_State *L, bidelua_state *S, const char *what)
 bidelua_task *bidelua_current(lua_State *L, bidelua_state *S, const char *what);
 
 /** Where a parked task goes on. Private to bidelua_await. */
-int bidelua_woken(lua_State *L, int status, lua_KContext finish);
+int bidelua_woken(lua_State *L, int status, lua_KContext task);
 
 /** Takes what a submit function answered for &t->wait: calls `finish` now or,
  * after BIDE_PARKED, suspends the task and calls it when the wait is over. To
@@ -278,9 +294,10 @@ static inline int
 bidelua_await(lua_State *L, bidelua_task *t, int submitted,
               bidelua_finish finish)
 {
-    if (submitted == BIDE_PARKED)
-        return lua_yieldk(L, 0, (lua_KContext)finish, bidelua_woken);
-    return finish(L, t, submitted);
+    if (submitted != BIDE_PARKED)
+        return finish(L, t, submitted);
+    t->finish = finish;
+    return lua_yieldk(L, 0, (lua_KContext)t, bidelua_woken);
 }
 
 /* -- errors --------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 static bide_condition *
 check_condition(lua_State *L)
 {
-    return bidelua_sync_check(L, BIDELUA_CONDITION)->core;
+    return bidelua_sync_check(L, bidelua_self(L), BIDELUA_CONDITION);
 }
 
 /* (mutex, [name]); without a mutex it has one of its own: condition:mutex(). */
@@ -23,15 +23,14 @@ make(lua_State *L)
                         "bide.condition");
         lua_replace(L, 1);
     }
-    bidelua_sync *m = bidelua_sync_check(L, BIDELUA_MUTEX);
+    bide_mutex *m = bidelua_sync_check(L, S, BIDELUA_MUTEX);
     bidelua_sync_args a = bidelua_sync_read(L, 2);
     bidelua_sync *s = bidelua_sync_new(L, BIDELUA_CONDITION, &a);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, BIDELUA_SYNC_OTHER);
-    bidelua_require(L,
-                    bide_condition_new(m->core, a.name, a.site,
-                                       (bide_condition **)&s->core),
-                    "bide.condition");
+    bidelua_require(
+        L, bide_condition_new(m, a.name, a.site, (bide_condition **)&s->core),
+        "bide.condition");
     return 1;
 }
 
@@ -44,8 +43,9 @@ wait_done(lua_State *L, bidelua_task *t, int status)
 static int
 condition_wait(lua_State *L)
 {
-    bide_condition *c = check_condition(L);
-    bidelua_task *t = bidelua_enter(L, bidelua_self(L), "condition:wait");
+    bidelua_state *S = bidelua_self(L);
+    bide_condition *c = bidelua_sync_check(L, S, BIDELUA_CONDITION);
+    bidelua_task *t = bidelua_enter(L, S, "condition:wait");
 
     return bidelua_await(L, t, bide_condition_wait(c, &t->wait), wait_done);
 }

@@ -183,14 +183,14 @@ bidelua_conduit_unload(lua_State *L, int handle, bide_value v)
         lua_pushlightuserdata(L, v.as.ptr);
         break;
     case BIDELUA_VALUE_PACKED:
-        bidelua_unpack_take(L, v.as.ptr, 0);
+        bidelua_unpack_take(L, v.as.ptr);
         break;
     default:
         g = v.as.ptr;
         packed = g->packed;
         g->packed = NULL;
         if (packed)
-            bidelua_unpack_take(L, packed, 0);
+            bidelua_unpack_take(L, packed);
         else
             unload_cargo(L, handle, g);
         break;

@@ -151,12 +151,12 @@ bidelua_task_step(bide_task *base)
 int
 bidelua_woken(lua_State *L, int status, lua_KContext ctx)
 {
-    bidelua_task *t = bidelua_self(L)->running;
+    bidelua_task *t = (bidelua_task *)ctx;
 
     (void)status;
-    if (t == NULL || t->active != L)
+    if (t->S->running != t || t->active != L)
         return lua_yieldk(L, 0, ctx, bidelua_woken);
-    return ((bidelua_finish)ctx)(L, t, bide_wait_take(&t->wait));
+    return t->finish(L, t, bide_wait_take(&t->wait));
 }
 
 /* -- the body ------------------------------------------------------------- */

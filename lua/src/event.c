@@ -4,7 +4,7 @@
 static bide_event *
 check_event(lua_State *L)
 {
-    return bidelua_sync_check(L, BIDELUA_EVENT)->core;
+    return bidelua_sync_check(L, bidelua_self(L), BIDELUA_EVENT);
 }
 
 static int
@@ -28,8 +28,9 @@ wait_done(lua_State *L, bidelua_task *t, int status)
 static int
 event_wait(lua_State *L)
 {
-    bide_event *e = check_event(L);
-    bidelua_task *t = bidelua_enter(L, bidelua_self(L), "event:wait");
+    bidelua_state *S = bidelua_self(L);
+    bide_event *e = bidelua_sync_check(L, S, BIDELUA_EVENT);
+    bidelua_task *t = bidelua_enter(L, S, "event:wait");
 
     return bidelua_await(L, t, bide_event_wait(e, &t->wait), wait_done);
 }

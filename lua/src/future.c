@@ -96,8 +96,8 @@ await_done(lua_State *L, bidelua_task *t, int status)
     return await_outcome(L, lua_touserdata(L, 1));
 }
 
-int
-bidelua_future_await(lua_State *L)
+static int
+future_await(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     future *f = check_future(L);
@@ -136,11 +136,8 @@ future_gc(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"set", future_set},
-    {"fail", future_fail},
-    {"await", bidelua_future_await},
-    {"done", future_done},
-    {NULL, NULL},
+    {"set", future_set},   {"fail", future_fail}, {"await", future_await},
+    {"done", future_done}, {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

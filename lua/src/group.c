@@ -6,16 +6,20 @@ enum { SCOPE = 1, COUNT, FIRST }; /* the stack while the children run */
 
 /* -- starting ------------------------------------------------------------- */
 
+/* A function, or what has an await method: task, future, job, lazy future. */
 static void
-check_part(lua_State *L, bidelua_state *S, int index, const char *what)
+check_part(lua_State *L, int index, const char *what)
 {
-    if (lua_isfunction(L, index) || bidelua_test(L, S, index, BIDELUA_LAZY) ||
-        bidelua_test(L, S, index, BIDELUA_TASK) ||
-        bidelua_test(L, S, index, BIDELUA_FUTURE))
+    if (lua_isfunction(L, index))
         return;
+    if (lua_type(L, index) == LUA_TUSERDATA &&
+        lua_getfield(L, index, "await") == LUA_TFUNCTION) {
+        lua_pop(L, 1);
+        return;
+    }
     luaL_error(L,
-               "%s: part %d must be a function, a lazy future, a task or a "
-               "future, not a %s",
+               "%s: part %d must be a function or have an await method, "
+               "but is a %s",
                what, index, luaL_typename(L, index));
 }
 
@@ -36,18 +40,15 @@ spread_list(lua_State *L)
 }
 
 static void
-start_part(lua_State *L, bidelua_state *S, bidelua_scope *g, int index)
+start_part(lua_State *L, bidelua_scope *g, int index)
 {
     int first = lua_gettop(L) + 1;
 
-    if (bidelua_test(L, S, index, BIDELUA_TASK))
-        bidelua_pushfunction(L, S, bidelua_task_await);
-    else if (bidelua_test(L, S, index, BIDELUA_FUTURE))
-        bidelua_pushfunction(L, S, bidelua_future_await);
+    if (!lua_isfunction(L, index))
+        lua_getfield(L, index, "await");
     lua_pushvalue(L, index);
     bidelua_scope_spawn(L, g, first, "bide.gather");
     lua_replace(L, index);
-    lua_settop(L, first - 1); /* a lazy future stands below its task */
 }
 
 /* Leaves the scope, the number of parts and the children on the stack. If
@@ -61,7 +62,7 @@ start(lua_State *L, bidelua_task *t, bool race, const char *what)
 
     luaL_checkstack(L, LUA_MINSTACK, what);
     for (int i = 1; i <= n; i++)
-        check_part(L, t->S, i, what);
+        check_part(L, i, what);
     lua_pushinteger(L, n);
     lua_insert(L, 1);
     bidelua_scope *g = bidelua_scope_open(L, t, &plain);
@@ -69,7 +70,7 @@ start(lua_State *L, bidelua_task *t, bool race, const char *what)
     lua_insert(L, 1);
     lua_toclose(L, SCOPE);
     for (int i = 0; i < n; i++)
-        start_part(L, t->S, g, FIRST + i);
+        start_part(L, g, FIRST + i);
     t->what = what;
     return g;
 }

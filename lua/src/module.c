@@ -27,14 +27,10 @@ bidelua_new(lua_State *L, bidelua_state *S, bidelua_kind kind, size_t size,
     return p;
 }
 
-void *
-bidelua_check(lua_State *L, bidelua_state *S, int arg, bidelua_kind kind)
+void
+bidelua_typeerror(lua_State *L, int arg, bidelua_kind kind)
 {
-    void *p = bidelua_test(L, S, arg, kind);
-
-    if (p == NULL)
-        luaL_typeerror(L, arg, types[kind]->name);
-    return p;
+    luaL_typeerror(L, arg, types[kind]->name);
 }
 
 void

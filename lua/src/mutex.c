@@ -5,7 +5,7 @@
 static bide_mutex *
 check_mutex(lua_State *L)
 {
-    return bidelua_sync_check(L, BIDELUA_MUTEX)->core;
+    return bidelua_sync_check(L, bidelua_self(L), BIDELUA_MUTEX);
 }
 
 static int
@@ -46,8 +46,9 @@ lock_done(lua_State *L, bidelua_task *t, int status)
 static int
 mutex_lock(lua_State *L)
 {
-    bide_mutex *m = check_mutex(L);
-    bidelua_task *t = bidelua_enter(L, bidelua_self(L), "mutex:lock");
+    bidelua_state *S = bidelua_self(L);
+    bide_mutex *m = bidelua_sync_check(L, S, BIDELUA_MUTEX);
+    bidelua_task *t = bidelua_enter(L, S, "mutex:lock");
 
     return bidelua_await(L, t, bide_mutex_lock(m, &t->wait), lock_done);
 }
@@ -63,15 +64,19 @@ mutex_try_lock(lua_State *L)
         lua_pushboolean(L, 0);
         return 1;
     }
-    t->what = "mutex:try_lock";
-    return lock_done(L, t, rc);
+    if (rc == BIDE_EBROKEN)
+        return raise_broken(L, m);
+    bidelua_require(L, rc, "mutex:try_lock");
+    lua_settop(L, 1);
+    return 1;
 }
 
 static int
 mutex_unlock(lua_State *L)
 {
-    bide_mutex *m = check_mutex(L);
-    bidelua_task *t = bidelua_current(L, bidelua_self(L), "mutex:unlock");
+    bidelua_state *S = bidelua_self(L);
+    bide_mutex *m = bidelua_sync_check(L, S, BIDELUA_MUTEX);
+    bidelua_task *t = bidelua_current(L, S, "mutex:unlock");
 
     bidelua_require(L, bide_mutex_unlock(m, &t->base), "mutex:unlock");
     return 0;
@@ -81,8 +86,9 @@ mutex_unlock(lua_State *L)
 static int
 mutex_close(lua_State *L)
 {
-    bide_mutex *m = check_mutex(L);
-    bidelua_task *t = bidelua_self(L)->running;
+    bidelua_state *S = bidelua_self(L);
+    bide_mutex *m = bidelua_sync_check(L, S, BIDELUA_MUTEX);
+    bidelua_task *t = S->running;
 
     if (t && bide_mutex_owner(m) == &t->base)
         bide_mutex_unlock(m, &t->base);

@@ -17,7 +17,7 @@
 typedef struct packer {
     lua_State *L;
     bidelua_packed *out;
-    bidelua_packed **owner; /* in the box, once there is one */
+    bidelua_packed **owner; /* in the box, if there is one */
     int seen;               /* its stack index; the box is above it */
     int depth;
     bidelua_pack_role role;
@@ -48,9 +48,10 @@ box_gc(lua_State *L)
     return 0;
 }
 
-/* Pushes a userdata that will free what is put into it. */
-bidelua_packed **
-bidelua_packed_box(lua_State *L)
+/* Pushes a userdata that frees the message put into it, unless it has been set
+ * to NULL again. */
+static bidelua_packed **
+new_box(lua_State *L)
 {
     bidelua_packed **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
@@ -139,27 +140,12 @@ bidelua_packed_text(const char *s)
 
 /* -- objects already seen ------------------------------------------------- */
 
-static void
-want_seen(packer *p)
-{
-    lua_State *L = p->L;
-    if (p->owner)
-        return;
-    bidelua_packed **box = bidelua_packed_box(L);
-    *box = p->out;
-    p->owner = box;
-    lua_replace(L, p->seen + 1);
-    lua_newtable(L);
-    lua_replace(L, p->seen);
-}
-
 /* Numbers the object at `index`; if it has one already, refers to it and
  * returns true. */
 static bool
 seen_before(packer *p, int index)
 {
     lua_State *L = p->L;
-    want_seen(p);
     lua_pushvalue(L, index);
     bool again = lua_rawget(L, p->seen) != LUA_TNIL;
     uint32_t number =
@@ -452,6 +438,30 @@ pack_value(packer *p, int index, const bidelua_step *at)
     p->depth--;
 }
 
+/* Whether one of the values needs the packer's slots. */
+static bool
+has_objects(lua_State *L, int first, int n)
+{
+    for (int i = first; i < first + n; i++)
+        if (lua_type(L, i) >= LUA_TTABLE)
+            return true;
+    return false;
+}
+
+/* Fills the packer's slots. All that may raise while nobody owns the message
+ * comes before there is one. */
+static bidelua_packed **
+push_slots(lua_State *L, bool objects)
+{
+    if (!objects) {
+        lua_pushnil(L);
+        lua_pushnil(L);
+        return NULL;
+    }
+    lua_newtable(L);
+    return new_box(L);
+}
+
 bidelua_packed *
 bidelua_pack(lua_State *L, int first, int n, bidelua_pack_role role,
              const char *what)
@@ -459,15 +469,17 @@ bidelua_pack(lua_State *L, int first, int n, bidelua_pack_role role,
     enum { START = 96 };
     int top = lua_gettop(L);
     luaL_checkstack(L, 12, "bide: packing values");
+    packer p = {.L = L, .seen = top + 1, .role = role, .what = what};
+    p.owner = push_slots(L, has_objects(L, first, n));
     bidelua_packed *m = malloc(sizeof *m + START);
     if (!m) {
         luaL_error(L, "%s: out of memory", what);
         return NULL;
     }
     *m = (bidelua_packed){NULL, 0, (uint32_t)n, 0, 0, START};
-    packer p = {.L = L, .out = m, .seen = top + 1, .role = role, .what = what};
-    lua_pushnil(L);
-    lua_pushnil(L);
+    p.out = m;
+    if (p.owner)
+        *p.owner = m;
     for (int i = 0; i < n; i++) {
         int nth = role == BIDELUA_PACK_CALL ? i - 2 : i;
         bidelua_step root = {NULL, BIDELUA_STEP_ROOT, nth, NULL};

@@ -71,12 +71,9 @@ bidelua_packed *bidelua_pack(lua_State *L, int first, int n,
  * memory; the message stays with the caller. */
 int bidelua_unpack(lua_State *L, const bidelua_packed *p, int env);
 
-/* As bidelua_unpack, and frees the message whatever happens. */
-int bidelua_unpack_take(lua_State *L, bidelua_packed *p, int env);
-
-/* Pushes a userdata that frees the message put into it, unless it has been
- * set to NULL again. */
-bidelua_packed **bidelua_packed_box(lua_State *L);
+/* As bidelua_unpack, for the state's own globals, and frees the message
+ * whatever happens. */
+int bidelua_unpack_take(lua_State *L, bidelua_packed *p);
 
 /* A message that is one string; NULL: no memory. Any thread. */
 bidelua_packed *bidelua_packed_text(const char *s);

@@ -5,7 +5,7 @@
 static bide_rwlock *
 check_rwlock(lua_State *L)
 {
-    return bidelua_sync_check(L, BIDELUA_RWLOCK)->core;
+    return bidelua_sync_check(L, bidelua_self(L), BIDELUA_RWLOCK);
 }
 
 static int

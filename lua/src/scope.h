@@ -81,8 +81,4 @@ bide_token *bidelua_token_core(lua_State *L, int index);
 /** Pushes a handle of a token of the core, with a reference of its own. */
 void bidelua_token_push(lua_State *L, void *core);
 
-/** task:await and future:await as functions. */
-int bidelua_task_await(lua_State *L);
-int bidelua_future_await(lua_State *L);
-
 #endif

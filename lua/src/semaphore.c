@@ -5,7 +5,7 @@
 static bide_semaphore *
 check_semaphore(lua_State *L)
 {
-    return bidelua_sync_check(L, BIDELUA_SEMAPHORE)->core;
+    return bidelua_sync_check(L, bidelua_self(L), BIDELUA_SEMAPHORE);
 }
 
 static size_t

@@ -22,12 +22,6 @@ bidelua_sync_new(lua_State *L, bidelua_kind kind, const bidelua_sync_args *a)
     return s;
 }
 
-bidelua_sync *
-bidelua_sync_check(lua_State *L, bidelua_kind kind)
-{
-    return bidelua_check(L, bidelua_self(L), 1, kind);
-}
-
 int
 bidelua_sync_pushtask(lua_State *L, bide_task *t)
 {

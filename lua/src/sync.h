@@ -28,8 +28,12 @@ bidelua_sync_args bidelua_sync_read(lua_State *L, int arg);
 bidelua_sync *bidelua_sync_new(lua_State *L, bidelua_kind kind,
                                const bidelua_sync_args *a);
 
-/** The object at stack index 1. */
-bidelua_sync *bidelua_sync_check(lua_State *L, bidelua_kind kind);
+/** The core's object inside the userdata at stack index 1. */
+static inline void *
+bidelua_sync_check(lua_State *L, bidelua_state *S, bidelua_kind kind)
+{
+    return ((bidelua_sync *)bidelua_check(L, S, 1, kind))->core;
+}
 
 /** Pushes the binding's task, or nil; 1. */
 int bidelua_sync_pushtask(lua_State *L, bide_task *t);

@@ -104,8 +104,8 @@ join_done(lua_State *L, bidelua_task *current, int status)
 
 /* A task that is done can be asked anywhere; inside a task even that is an
  * await, with the budget and the cancellation of one. */
-int
-bidelua_task_await(lua_State *L)
+static int
+task_await(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_task *t = check_task(L);
@@ -223,7 +223,7 @@ current(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"await", bidelua_task_await}, {"join", task_join}, {"cancel", task_cancel},
+    {"await", task_await},         {"join", task_join}, {"cancel", task_cancel},
     {"done", task_done},           {"name", task_name}, {"status", task_status},
     {"traceback", task_traceback}, {NULL, NULL},
 };

@@ -3,9 +3,9 @@
  * Every length is checked against what is left, so that a damaged message is
  * an error and not a crash; functions inside are trusted, as they come from
  * lua_dump of the same process.                                              */
+#include "bidelua.h"
 #include "pack.h"
 
-#include <lauxlib.h>
 #include <string.h>
 
 typedef struct reader {
@@ -315,15 +315,39 @@ bidelua_unpack(lua_State *L, const bidelua_packed *p, int env)
     return n;
 }
 
-int
-bidelua_unpack_take(lua_State *L, bidelua_packed *p, int env)
+/* take(message) -> values */
+static int
+take(lua_State *L)
 {
-    bidelua_packed **box = bidelua_packed_box(L);
-    int at = lua_gettop(L);
-    *box = p;
-    int n = bidelua_unpack(L, p, env);
+    const bidelua_packed *p = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    return bidelua_unpack(L, p, 0);
+}
+
+/* The same for (message, state): handles need the state, as an upvalue. */
+static int
+take_carried(lua_State *L)
+{
+    bidelua_pushfunction(L, lua_touserdata(L, 2), take);
+    lua_replace(L, 2);
+    lua_insert(L, 1);
+    lua_call(L, 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+int
+bidelua_unpack_take(lua_State *L, bidelua_packed *p)
+{
+    int top = lua_gettop(L);
+    bool carried = p->carried_count > 0;
+    /* Light functions and light userdata: nothing raises before the call. */
+    lua_pushcfunction(L, carried ? take_carried : take);
+    lua_pushlightuserdata(L, p);
+    if (carried)
+        lua_pushlightuserdata(L, bidelua_self(L));
+    int status = lua_pcall(L, carried ? 2 : 1, LUA_MULTRET, 0);
     bidelua_packed_free(p);
-    *box = NULL;
-    lua_remove(L, at);
-    return n;
+    if (status != LUA_OK)
+        lua_error(L);
+    return lua_gettop(L) - top;
 }

@@ -9,10 +9,15 @@
 typedef struct generator {
     lua_State *co;
     bool started;
+    bool awaits; /* its task is suspended through it */
     bool failed; /* the function ended with an error */
 } generator;
 
 enum { GENERATOR = 2 }; /* upvalue, beside the state */
+
+/* User values: the coroutine, and the task that it awaits in, which has to
+ * outlive the wait. */
+enum { CO = 1, TASK };
 
 static generator *
 self(lua_State *L)
@@ -52,7 +57,19 @@ woken(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     if (t == NULL || t->active != L)
         return lua_yieldk(L, 0, ctx, woken);
+    self(L)->awaits = false;
     return drive(L, 0);
+}
+
+static int
+suspend(lua_State *L, generator *g, bidelua_task *t)
+{
+    lua_pushvalue(L, lua_upvalueindex(GENERATOR));
+    bidelua_pushanchor(L, t->S, t->slot);
+    lua_setiuservalue(L, -2, TASK);
+    lua_pop(L, 1);
+    g->awaits = true;
+    return lua_yieldk(L, 0, 0, woken);
 }
 
 static int
@@ -83,7 +100,7 @@ drive(lua_State *L, int nargs)
     if (follows)
         t->active = L;
     if (follows && status == LUA_YIELD && t->wait.state != BIDE_WAIT_IDLE)
-        return lua_yieldk(L, 0, 0, woken);
+        return suspend(L, g, t);
     if (g->failed || (status != LUA_OK && status != LUA_YIELD))
         return fail(L, g, status);
     luaL_checkstack(L, count, "too many results");
@@ -97,6 +114,8 @@ call(lua_State *L)
     generator *g = self(L);
     int nargs = lua_gettop(L);
 
+    if (g->awaits)
+        return luaL_error(L, "this generator awaits in another task");
     if (!lua_checkstack(g->co, nargs + 1))
         return luaL_error(L, "too many arguments");
     lua_xmove(L, g->co, nargs);
@@ -112,9 +131,9 @@ wrap(lua_State *L)
 
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
-    generator *g = bidelua_new(L, S, BIDELUA_WRAP, sizeof *g, 1);
+    generator *g = bidelua_new(L, S, BIDELUA_WRAP, sizeof *g, TASK);
     g->co = lua_newthread(L);
-    lua_setiuservalue(L, 2, 1);
+    lua_setiuservalue(L, 2, CO);
     lua_pushlightuserdata(L, S);
     lua_pushvalue(L, 2);
     lua_pushcclosure(L, body, 2);

@@ -311,6 +311,30 @@ function test_blocking_failure_nobody_looked_at_is_reported()
     contains(reports[1], "oh no")
 end
 
+function test_blocking_failure_without_a_handle_is_reported()
+    local reports = {}
+    local before = bide.on_unhandled(function(message)
+        reports[#reports + 1] = message
+    end)
+    run(function()
+        local go = bide.channel(1)
+        bide.job({ name = "dropped" }, function(go)
+            go:recv()
+            error("with nobody there")
+        end, go)
+        collectgarbage()
+        collectgarbage()
+        go:send(true)
+        while #reports == 0 do
+            bide.spawn_blocking(function() end)
+        end
+    end)
+    bide.on_unhandled(before)
+    eq(#reports, 1)
+    contains(reports[1], "job 'dropped' failed")
+    contains(reports[1], "with nobody there")
+end
+
 function test_blocking_end_of_run_frees_waiting_threads()
     run(function()
         local ch, ready = bide.channel(1), bide.channel(1)

@@ -206,6 +206,30 @@ function test_channel_lets_go_of_what_it_gave()
     end)
 end
 
+function test_channel_lets_go_of_what_was_not_sent()
+    local weak = setmetatable({}, { __mode = "v" })
+    run(function()
+        local ch = bide.channel(1)
+        ch:send(0)
+        weak[1] = {}
+        local task = bide.spawn(function(v) ch:send(v) end, weak[1])
+        settle()
+        task:cancel()
+        task:join()
+        weak[4] = {}
+        ch:try_send(weak[4])
+        ch:close()
+        weak[2] = {}
+        ch:send(weak[2])
+        weak[3] = {}
+        ch:try_send(weak[3])
+        task = nil
+        collectgarbage()
+        collectgarbage()
+        eq(next(weak), nil)
+    end)
+end
+
 function test_channel_and_what_is_inside_are_collected()
     local weak = setmetatable({}, { __mode = "v" })
     run(function()

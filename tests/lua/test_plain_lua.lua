@@ -151,6 +151,19 @@ function test_wrap_nests_and_unwinds()
     end)
 end
 
+function test_wrap_awaits_in_one_task_at_a_time()
+    run(function()
+        local gen = bide.wrap(function()
+            bide.sleep(1)
+            return "first"
+        end)
+        local task = bide.spawn(gen)
+        settle()
+        lu.assertErrorMsgContains("awaits in another task", gen)
+        eq(task:await(), "first")
+    end)
+end
+
 function test_wrap_works_outside_a_run()
     local gen = bide.wrap(function(...)
         coroutine.yield(select("#", ...))

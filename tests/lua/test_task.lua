@@ -402,6 +402,9 @@ function test_gather_keeps_the_order_of_its_arguments()
             lazy) }, { "a", nil, "task", "future", "lazy" })
         eq(bide.gather { after(2, 1), after(1, 2) }, { 1, 2 })
         eq({ bide.gather() }, {})
+        eq(bide.gather(bide.job(function()
+            return "job"
+        end)), "job")
         lu.assertErrorMsgContains("part 2", bide.gather, settle, 1)
     end)
 end
