@@ -173,6 +173,7 @@ typedef struct bide_channel bide_channel;
 typedef struct bide_job bide_job;
 typedef struct bide_stream bide_stream;
 typedef struct bide_listener bide_listener;
+typedef struct bide_signal bide_signal;
 
 /** Where in the user's program something was made. `file` may be NULL. */
 typedef struct bide_site {
@@ -307,6 +308,8 @@ typedef struct bide_wait_kind {
     bool (*abort)(bide_wait *w, bool forced);
     /* Gives back what a fired wait was granted; NULL: nothing to give. */
     void (*undo)(bide_wait *w);
+    /* Undo is for waits that failed, too: they were granted something. */
+    bool undo_failed;
     /* The task that alone can end this wait: holder of the lock, task joined.
      * NULL, or answering NULL: none. */
     bide_task *(*blocker)(const bide_wait *w);
@@ -554,6 +557,38 @@ BIDE_API bool bide_unpark(bide_wait *w, int status);
 BIDE_API void bide_loop_each_task(bide_loop *l,
                                   void (*visit)(bide_task *t, void *arg),
                                   void *arg);
+
+/* -- interval (embedded) -------------------------------------------------- */
+
+/** What becomes of ticks that nobody asked for in time, as of Tokio's
+ * MissedTickBehavior: a tick granted more than 5 ms late was missed, then
+ *   burst   the ticks keep their times: those that are due come at once, one
+ *           after the other
+ *   delay   the next tick comes a period after the late one was granted
+ *   skip    the next tick comes at the next multiple of the period */
+enum { BIDE_BURST, BIDE_DELAY, BIDE_SKIP };
+
+/** A source of ticks at a fixed distance, in memory of the caller. Members are
+ * private. Needs no fini. */
+typedef struct bide_interval {
+    int64_t next, period;
+    bide_wait *waiter;
+    uint8_t missed;
+} bide_interval;
+
+/** The first tick is due at `start` on the loop's clock, the others `period` ns
+ * apart. BIDE_EINVALID: `period` below 1, no such `missed`. */
+BIDE_API int bide_interval_init(bide_interval *iv, int64_t start,
+                                int64_t period, int missed);
+
+/** Waits for the next tick; then `w->value.as.integer` is the time it was due,
+ * which is not after now. A tick that is due is granted at once. BIDE_EBUSY:
+ * another task waits.
+ * Cancel     safe: no tick is lost. */
+BIDE_API int bide_interval_tick(bide_interval *iv, bide_wait *w);
+
+/** Moves the next tick to `next`. BIDE_EBUSY: a task waits. */
+BIDE_API int bide_interval_reset(bide_interval *iv, int64_t next);
 
 /* -- future --------------------------------------------------------------- */
 
@@ -837,13 +872,18 @@ BIDE_API bide_loop *bide_stream_loop(const bide_stream *s);
 /** The system's descriptor, borrowed; negative: an error. */
 BIDE_API int bide_stream_fd(const bide_stream *s);
 
+/** `family` of a Unix socket: `host` is its path, "@name" in the abstract
+ * namespace, or "" where it has no name. */
+enum { BIDE_UNIX = 1 };
+
 /** An address in text. */
 typedef struct bide_address {
-    char host[64]; /* numeric, with %scope where IPv6 needs one */
-    int port;
-    int family; /* 4 or 6 */
+    char host[112]; /* numeric, with %scope where IPv6 needs one; or a path */
+    int port;       /* 0 of a Unix socket */
+    int family;     /* 4, 6 or BIDE_UNIX */
 } bide_address;
 
+/** Of either end. ENOTSOCK: the stream is a pipe. */
 BIDE_API int bide_stream_local(const bide_stream *s, bide_address *out);
 BIDE_API int bide_stream_peer(const bide_stream *s, bide_address *out);
 
@@ -882,6 +922,98 @@ BIDE_API int bide_listener_address(const bide_listener *l, bide_address *out);
 BIDE_API void bide_listener_close(bide_listener *l);
 BIDE_API bool bide_listener_closed(const bide_listener *l);
 BIDE_API bide_loop *bide_listener_loop(const bide_listener *l);
+
+/* -- unix sockets, descriptors -------------------------------------------- */
+
+/** Connects to the Unix socket at `path`, of at most 107 bytes; "@name" is in
+ * the abstract namespace, which Linux alone has ("./@name": a file). A new
+ * reference to the stream in `w->value.as.ptr`. While the listener's backlog
+ * is full, waits and tries again. BIDE_EINVALID: `path` is empty. System
+ * errors: ENOENT, ECONNREFUSED, ENAMETOOLONG. `path` is copied.
+ * Cancel     nothing is connected. */
+BIDE_API int bide_unix_connect(const char *path, bide_wait *w);
+
+typedef struct bide_unix_options {
+    int backlog; /* 0: 1024 */
+    int mode;    /* permissions of the file; 0: what the umask leaves */
+} bide_unix_options;
+
+/** Listens on `path`, as above; `o` may be NULL. The listener is left in
+ * `w->value.as.ptr`. A socket's file that nobody listens on is replaced;
+ * anything else in that place is EADDRINUSE. The file is removed when the
+ * listener closes, unless it is another one by then. Never waits. */
+BIDE_API int bide_unix_listen(const char *path, const bide_unix_options *o,
+                              bide_wait *w);
+
+/** Two streams connected to each other, a reference to each. */
+BIDE_API int bide_stream_pair(bide_loop *l, bide_stream *out[2]);
+
+/** A stream over `fd`, a connected stream socket (TCP or Unix) or an end of a
+ * pipe. `fd` becomes the stream's: non-blocking, closed on exec and with the
+ * stream. On error it stays the caller's. A pipe ends by its close: shutdown is
+ * ENOTSOCK, and reading the end to write to ENOTCONN, writing the other EPIPE.
+ * BIDE_EINVALID: another kind of descriptor, such as a file, which is never
+ * anything but ready (read it in a blocking job), or a terminal, a datagram
+ * socket. System errors: EBADF, not open; ENOTCONN, not connected; EEXIST, the
+ * loop has a stream over it. */
+BIDE_API int bide_stream_open_fd(bide_loop *l, int fd, bide_stream **out);
+
+/* -- readiness of a descriptor -------------------------------------------- */
+
+/** Waits until `fd`, a descriptor of the caller's, can be read or written
+ * without blocking, has failed, or its peer has hung up: for libraries that do
+ * their own I/O (libpq, libcurl). `fd` is neither read nor made non-blocking.
+ * Always parks. Any number of tasks may wait for the same descriptor, in both
+ * directions; all that wait in a direction wake. A task that wakes has to be
+ * ready for a would-block all the same: another may have been faster.
+ * Each wait costs one epoll_ctl; a cancelled one costs no more.
+ * BIDE_EINVALID: `fd` is negative. System errors: EBADF, not open; EPERM, of a
+ * kind that is always ready, such as a file or directory; ENOTSUP, the system
+ * has no epoll.
+ * Closing    call bide_notify_closing before `fd` is closed. Without it the
+ *            system forgets the waits; they end with BIDE_ECLOSED when the
+ *            number is waited for again, or when they are cancelled. */
+BIDE_API int bide_wait_readable(int fd, bide_wait *w);
+BIDE_API int bide_wait_writable(int fd, bide_wait *w);
+
+/** `fd` is about to be closed: waits for it in `l` end with BIDE_ECLOSED. */
+BIDE_API void bide_notify_closing(bide_loop *l, int fd);
+
+/* -- signals -------------------------------------------------------------- */
+
+/** A listener for signals of the process. While there is one, the signal's
+ * default action is off, a handler that was set before goes on being called,
+ * and every listener, of any loop on any thread, gets each signal. One that is
+ * set later by other means takes the signal away from the listeners. The last
+ * listener to go puts back what was there before.
+ *
+ * Signals are counted, not queued, as the system does: those that arrive before
+ * a listener asks again are one result, with their number.
+ *
+ * `signums`: `count` different ones. BIDE_EINVALID: one of them cannot be
+ * listened to (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, no signal), is
+ * there twice, or `count` is 0. EAGAIN: 128 loops listen already. */
+BIDE_API int bide_signal_new(bide_loop *l, const int *signums, size_t count,
+                             bide_signal **out);
+
+/** ref and unref: any thread; the last unref closes. */
+BIDE_API bide_signal *bide_signal_ref(bide_signal *s);
+BIDE_API void bide_signal_unref(bide_signal *s);
+
+/** Waits for one of the signals: its number in `w->value.as.integer`, and in
+ * `w->u.count` how often the handler has run for it since it was last reported
+ * (at least 1). Several tasks may wait on one listener: each signal goes to one
+ * of them. BIDE_ECLOSED. */
+BIDE_API int bide_signal_wait(bide_signal *s, bide_wait *w);
+
+/** Stops listening: waits end with BIDE_ECLOSED. */
+BIDE_API void bide_signal_close(bide_signal *s);
+BIDE_API bool bide_signal_closed(const bide_signal *s);
+BIDE_API bide_loop *bide_signal_loop(const bide_signal *s);
+
+/** Whether anything in the process listens to the signal. Any thread, and in
+ * signal handlers: for one that stands aside then. */
+BIDE_API bool bide_signal_watched(int signum);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,57 @@
 
 #include "alloc.h"
 
-enum { FIRST_ROOM = 512 };
+enum {
+    FIRST_ROOM = 512,
+    SPARE_ROOM = 2048,
+    SPARES_MOST = 256 /* half a MiB for each loop */
+};
+
+struct bide__spare {
+    struct bide__spare *next;
+};
+
+/* -- spares --------------------------------------------------------------- */
+
+void
+bide__spares_fini(bide__spares *spares)
+{
+    while (spares->first) {
+        struct bide__spare *next = spares->first->next;
+        bide__free(spares->first);
+        spares->first = next;
+    }
+    spares->count = 0;
+}
+
+/* Gives a buffer without memory a block that can become a spare. */
+static int
+take_spare(bide__buffer *b, bide__spares *spares)
+{
+    if (!spares->first)
+        return bide__buffer_reserve(b, SPARE_ROOM);
+    b->bytes = (char *)spares->first;
+    b->room = SPARE_ROOM;
+    spares->first = spares->first->next;
+    spares->count--;
+    return 0;
+}
+
+/* Frees the memory of a buffer whose bytes are all consumed. */
+static void
+give_spare(bide__buffer *b, bide__spares *spares)
+{
+    if (b->room == SPARE_ROOM && spares->count < SPARES_MOST) {
+        struct bide__spare *spare = (void *)b->bytes;
+        spare->next = spares->first;
+        spares->first = spare;
+        spares->count++;
+        b->bytes = NULL;
+    }
+    bide__buffer_fini(b);
+}
+
+/* -- buffers -------------------------------------------------------------- */
 
 void
 bide__buffer_fini(bide__buffer *b)
@@ -48,9 +98,12 @@ bide__buffer_reserve(bide__buffer *b, size_t n)
 }
 
 int
-bide__buffer_append(bide__buffer *b, const char *data, size_t n)
+bide__buffer_append(bide__buffer *b, const char *data, size_t n,
+                    bide__spares *spares)
 {
-    int rc = bide__buffer_reserve(b, n);
+    bool fits = n <= SPARE_ROOM && n > FIRST_ROOM;
+    int rc = b->room == 0 && fits ? take_spare(b, spares)
+                                  : bide__buffer_reserve(b, n);
     if (rc)
         return rc;
     memcpy(b->bytes + b->tail, data, n);
@@ -59,12 +112,12 @@ bide__buffer_append(bide__buffer *b, const char *data, size_t n)
 }
 
 void
-bide__buffer_consume(bide__buffer *b, size_t n)
+bide__buffer_consume(bide__buffer *b, size_t n, bide__spares *spares)
 {
     if (n < bide__buffer_len(b))
         b->head += n;
     else
-        bide__buffer_fini(b);
+        give_spare(b, spares);
 }
 
 size_t

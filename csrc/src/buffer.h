@@ -1,6 +1,7 @@
 /* Bytes that have arrived and nobody has taken: one run of memory, taken from
  * the front and added to at the end. An empty buffer holds no memory, so that
- * an idle connection costs none. */
+ * an idle connection costs none: what it had goes to the loop's spares, from
+ * where the next message gets it without a way through malloc and free. */
 #ifndef BIDE_BUFFER_H
 #define BIDE_BUFFER_H
 
@@ -11,6 +12,15 @@ typedef struct bide__buffer {
     size_t head, tail, room;
 } bide__buffer;
 
+/** Blocks of one size, kept for buffers to come: a few, as many as messages
+ * of small size commonly wait between two polls. */
+typedef struct bide__spares {
+    struct bide__spare *first;
+    unsigned count;
+} bide__spares;
+
+void bide__spares_fini(bide__spares *spares);
+
 static inline size_t
 bide__buffer_len(const bide__buffer *b)
 {
@@ -20,10 +30,11 @@ bide__buffer_len(const bide__buffer *b)
 /** Makes room for `n` more bytes behind the last. BIDE_ENOMEMORY. */
 int bide__buffer_reserve(bide__buffer *b, size_t n);
 
-int bide__buffer_append(bide__buffer *b, const char *data, size_t n);
+int bide__buffer_append(bide__buffer *b, const char *data, size_t n,
+                        bide__spares *spares);
 
 /** Drops up to `n` bytes from the front. */
-void bide__buffer_consume(bide__buffer *b, size_t n);
+void bide__buffer_consume(bide__buffer *b, size_t n, bide__spares *spares);
 
 /** Where the first `sep` at or after `from` begins within the first `limit`
  * bytes, or SIZE_MAX. Offsets count from the front. */

@@ -32,6 +32,7 @@ static const bide_wait_kind relocking_kind = {
     .object = "Mutex",
     .abort = abort_relocking,
     .undo = undo_relocking,
+    .undo_failed = true,
     .blocker = holder,
     .label = bide__object_label,
 };

@@ -87,6 +87,7 @@ bide__loop_fini(bide_loop *l)
     bide__timers_fini(&l->timers);
     bide__free(l->scratch);
     l->scratch = NULL;
+    bide__spares_fini(&l->spares);
 }
 
 bide_loop *

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "bide.h"
+#include "buffer.h"
 #include "inbox.h"
 #include "list.h"
 #include "timer.h"
@@ -24,6 +25,8 @@ enum {
 };
 
 struct bide__pool;
+struct bide__readiness;
+struct bide__signals;
 
 struct bide_loop {
     bide_link ready;
@@ -64,6 +67,9 @@ struct bide_loop {
     bide_link handles; /* bide__handle */
     size_t handle_count;
     char *scratch; /* for reads of all streams */
+    bide__spares spares; /* of their buffers */
+    struct bide__readiness *readiness; /* made on first use, as the next */
+    struct bide__signals *signals;
 
     struct bide__pool *blocking, *dns;
     unsigned pool_threads;

@@ -133,9 +133,10 @@ finish(bide_stream *s, bide_wait *w, int status)
 static void
 keep(bide_stream *s, const uv_buf_t *buf, size_t n)
 {
-    if (buf->base != s->base.object.loop->scratch) {
+    bide_loop *l = s->base.object.loop;
+    if (buf->base != l->scratch) {
         s->in.tail += n;
-    } else if (bide__buffer_append(&s->in, buf->base, n)) {
+    } else if (bide__buffer_append(&s->in, buf->base, n, &l->spares)) {
         /* Bytes are lost: what follows would be out of step. */
         s->read_end = BIDE_ENOMEMORY;
         stop(s);
@@ -283,7 +284,7 @@ void
 bide_stream_consume(bide_stream *s, size_t n)
 {
     s->granted = NULL;
-    bide__buffer_consume(&s->in, n);
+    bide__buffer_consume(&s->in, n, &s->base.object.loop->spares);
     if (bide__unlikely(!s->reading) && !s->base.closed &&
         bide__buffer_len(&s->in) < LOW_WATER)
         start(s);

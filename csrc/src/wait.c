@@ -119,7 +119,7 @@ forget_fired(bide_wait *w)
             t->state = BIDE_TASK_PARKED;
         }
     }
-    if (w->status == 0 && w->kind->undo)
+    if (w->kind->undo && (w->status == 0 || w->kind->undo_failed))
         w->kind->undo(w);
 }
 

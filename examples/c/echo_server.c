@@ -112,8 +112,7 @@ open_listener(task *t)
     END(t);
 }
 
-/* -- a client, of the program's own
- * ---------------------------------------------- */
+/* -- a client, of the program's own --------------------------------------- */
 
 typedef struct client {
     task task;
@@ -151,8 +150,7 @@ talk(task *t)
     END(t);
 }
 
-/* -- the program
- * --------------------------------------------------------------- */
+/* -- the program ---------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 static int wake_fd;

@@ -27,8 +27,7 @@ integer(int64_t n)
     return (bide_value){.as = {.integer = n}};
 }
 
-/* -- the source: on a thread of its own
- * ---------------------------------------- */
+/* -- the source: on a thread of its own ----------------------------------- */
 
 static void
 produce(bide_job *job)
@@ -47,8 +46,7 @@ source_ended(bide_job *job, int status)
     must(status, "source");
 }
 
-/* -- a worker
- * ------------------------------------------------------------------- */
+/* -- a worker ------------------------------------------------------------- */
 
 typedef struct worker {
     task task;
@@ -105,8 +103,7 @@ work(task *t)
     END(t);
 }
 
-/* -- the collector
- * --------------------------------------------------------------- */
+/* -- the collector -------------------------------------------------------- */
 
 typedef struct collector {
     task task;
@@ -153,8 +150,7 @@ wait_in_vain(task *t)
     END(t);
 }
 
-/* -- the program
- * ------------------------------------------------------------------ */
+/* -- the program ---------------------------------------------------------- */
 
 static collector *
 new_collector(pipeline *p, void (*body)(task *))

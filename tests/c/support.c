@@ -325,6 +325,13 @@ random_seed(void)
     return text ? strtoull(text, NULL, 0) : 0;
 }
 
+uint64_t
+thoroughness(uint64_t normally)
+{
+    const char *text = getenv("BIDE_FAULT");
+    return text && strcmp(text, "full") == 0 ? 10 * normally : normally;
+}
+
 /* -- threads -------------------------------------------------------------- */
 
 struct thread {

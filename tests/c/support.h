@@ -178,6 +178,9 @@ int random_below(uint64_t *state, int n);
 /** BIDE_SEED of the environment, or 0. */
 uint64_t random_seed(void);
 
+/** `normally`, or ten times as much when BIDE_FAULT=full asks for it. */
+uint64_t thoroughness(uint64_t normally);
+
 /* -- threads -------------------------------------------------------------- */
 
 typedef struct thread thread;

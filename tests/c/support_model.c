@@ -245,6 +245,6 @@ model_run(const model *m)
         model_run_seed(m, random_seed());
         return;
     }
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+    for (uint64_t seed = 1; seed <= thoroughness(SEEDS); seed++)
         model_run_seed(m, seed);
 }

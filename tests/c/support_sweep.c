@@ -56,21 +56,24 @@ sweep_run(const scenario *s, uint64_t order, bool delayed, int k)
 void
 sweep_cancel(const scenario *s)
 {
-    for (uint64_t order = 0; order < ORDERS; order++) {
+    int reached = 0;
+    for (uint64_t order = 0; order < thoroughness(ORDERS); order++) {
         for (int delayed = 0; delayed < 2; delayed++) {
             int k = 1;
             while (sweep_run(s, order, delayed, k))
                 assert_true(++k < MOST_PARKS);
-            assert_true(k > 1); /* the victim never parked: no test */
+            reached += k > 1;
         }
     }
+    /* A victim that does not park in any order makes no test. */
+    assert_true(reached > 0);
 }
 
-void
-sweep_memory(int (*attempt)(void))
+static void
+sweep_memory_from(int (*attempt)(void), bool onwards)
 {
     for (size_t k = 1;; k++) {
-        memory_fail_at(k, false);
+        memory_fail_at(k, onwards);
         int rc = attempt();
         bool failed = memory_failed();
         memory_fail_at(0, false);
@@ -83,4 +86,11 @@ sweep_memory(int (*attempt)(void))
         }
         assert_true(rc == 0 || rc == BIDE_ENOMEMORY);
     }
+}
+
+void
+sweep_memory(int (*attempt)(void))
+{
+    sweep_memory_from(attempt, false);
+    sweep_memory_from(attempt, true);
 }

@@ -23,7 +23,8 @@ typedef struct scenario {
 void sweep_cancel(const scenario *s);
 
 /** Runs `attempt` with the first allocation failing, then the second, until
- * none does: each time it has to give everything back. `attempt` answers 0 or
+ * none does; then with all failing from the first on, from the second, ...:
+ * each time it has to give everything back. `attempt` answers 0 or
  * BIDE_ENOMEMORY. */
 void sweep_memory(int (*attempt)(void));
 

@@ -289,6 +289,40 @@ test_condition_wait_in_a_race_is_refused(void **state)
     world_end(&wd);
 }
 
+/* A host destroys a task whose wait, cancelled, has the mutex back already. */
+static void
+destroys(actor *a)
+{
+    shared *s = a->arg;
+    actor *other = a->extra;
+
+    BEGIN(a);
+    CHECK_INT(bide_condition_waiters(s->condition), 1);
+    bide_task_cancel(&other->task, number(0));
+    CHECK(bide_mutex_owner(s->mutex) == &other->task);
+    bide_wait_drop(&other->w);
+    bide_task_finish(&other->task);
+    CHECK(bide_mutex_owner(s->mutex) == NULL);
+    AWAIT_OK(a, bide_mutex_lock(s->mutex, &a->w));
+    CHECK_INT(bide_mutex_unlock(s->mutex, &a->task), 0);
+    trace(a, "free");
+    END(a);
+}
+
+static void
+test_condition_dropped_wait_gives_the_mutex_on(void **state)
+{
+    (void)state;
+    world wd;
+    world_begin(&wd, 0);
+    shared s = new_condition();
+    actor *a = actor_spawn(&wd, "a", expects_cancel, &s);
+    actor_spawn(&wd, "d", destroys, &s)->extra = a;
+    world_run(&wd);
+    drop(&s);
+    world_expect(&wd, "d:free");
+}
+
 TEST_MAIN("condition", T(condition_wait_releases_and_retakes_the_mutex),
           T(condition_notify_wakes_in_fifo_order),
           T(condition_notify_wakes_as_many_as_asked),
@@ -296,4 +330,5 @@ TEST_MAIN("condition", T(condition_wait_releases_and_retakes_the_mutex),
           T(condition_notify_without_the_mutex_is_an_error),
           T(condition_cancelled_wait_holds_the_mutex),
           T(condition_notified_wait_is_delivered_before_the_cancel),
-          T(condition_wait_in_a_race_is_refused))
+          T(condition_wait_in_a_race_is_refused),
+          T(condition_dropped_wait_gives_the_mutex_on))

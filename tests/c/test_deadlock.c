@@ -122,8 +122,56 @@ test_cycle_with_a_deadline_is_none(void **state)
     world_expect(&wd, "b:late a:both");
 }
 
-/* -- join and rwlock in the chain
- * ------------------------------------------------ */
+/* The same with the deadline on the side that waits already. */
+static void
+waits_with_a_deadline(actor *a)
+{
+    locks *l = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_mutex_lock(l->first, &a->w));
+    AWAIT_OK(a, bide_yield(&a->w));
+    bide_scope_init(&a->scope);
+    CHECK_INT(bide_scope_enter(&a->scope, &a->task, NULL), 0);
+    CHECK_INT(bide_scope_deadline(&a->scope, now(a) + SECOND), 0);
+    AWAIT(a, bide_mutex_lock(l->second, &a->w));
+    CHECK_INT(a->rc, BIDE_ECANCELED);
+    CHECK_INT(bide_scope_leave(&a->scope), BIDE_ETIMEDOUT);
+    trace(a, "late");
+    unlock(a, l->first);
+    END(a);
+}
+
+static void
+locks_both_in_the_end(actor *a)
+{
+    locks *l = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_mutex_lock(l->second, &a->w));
+    AWAIT_UNTIL(a, bide_mutex_waiters(l->second) == 1);
+    AWAIT_OK(a, bide_mutex_lock(l->first, &a->w));
+    trace(a, "both");
+    unlock(a, l->first);
+    unlock(a, l->second);
+    END(a);
+}
+
+static void
+test_cycle_with_a_deadline_elsewhere_is_none(void **state)
+{
+    (void)state;
+    world wd;
+    world_begin(&wd, 0);
+    locks l = new_locks();
+    actor_spawn(&wd, "a", waits_with_a_deadline, &l);
+    actor_spawn(&wd, "b", locks_both_in_the_end, &l);
+    world_run(&wd);
+    drop_locks(&l);
+    world_expect(&wd, "a:late b:both");
+}
+
+/* -- join and rwlock in the chain ----------------------------------------- */
 
 static void
 joins_holding(actor *a)
@@ -169,8 +217,7 @@ test_cycle_through_a_join_is_an_error(void **state)
     world_expect(&wd, "b:refused a:joined");
 }
 
-/* -- a cycle that was let through
- * ------------------------------------------------- */
+/* -- a cycle that was let through ----------------------------------------- */
 
 /* A race of one operand: allowed to close the cycle, since it might have had
  * others. */
@@ -226,5 +273,7 @@ test_wait_for_a_member_of_a_cycle_ends(void **state)
 }
 
 TEST_MAIN("deadlock", T(lock_that_closes_a_cycle_is_an_error),
-          T(cycle_with_a_deadline_is_none), T(cycle_through_a_join_is_an_error),
+          T(cycle_with_a_deadline_is_none),
+          T(cycle_with_a_deadline_elsewhere_is_none),
+          T(cycle_through_a_join_is_an_error),
           T(wait_for_a_member_of_a_cycle_ends))

@@ -137,7 +137,7 @@ test_event_cancelled_waiter_leaves_the_others(void **state)
     world_expect(&wd, "b:cancelled a:woke c:woke");
 }
 
-/* -- cancel at every park: two tasks that wake one another ----------------- */
+/* -- cancel at every park: two tasks that wake one another ---------------- */
 
 typedef struct shared {
     bide_event *ping, *pong;

@@ -200,7 +200,7 @@ test_future_wait_blocking(void **state)
     bide_future_unref(f);
 }
 
-/* -- cancel at every park: a chain of futures ------------------------------ */
+/* -- cancel at every park: a chain of futures ----------------------------- */
 
 typedef struct shared {
     bide_future *links[4];

@@ -20,16 +20,19 @@ make_data(net *n)
         n->data[i] = byte_at(i);
 }
 
-/* Takes what is there off the peer's side; how much. */
+/* Takes what is there off the peer's side, up to the offset `end`; how much. */
 static size_t
-peer_drain(int fd, size_t from)
+peer_drain(int fd, size_t from, size_t end)
 {
     static char chunk[1 << 16];
     size_t seen = 0;
     int there;
-    while ((there = peer_pending(fd)) > 0) {
-        size_t want =
-            (size_t)there < sizeof chunk - 1 ? (size_t)there : sizeof chunk - 1;
+    while ((there = peer_pending(fd)) > 0 && from + seen < end) {
+        size_t want = (size_t)there;
+        if (want > end - from - seen)
+            want = end - from - seen;
+        if (want > sizeof chunk - 1)
+            want = sizeof chunk - 1;
         peer_recv(fd, chunk, want);
         for (size_t i = 0; i < want; i++)
             if (chunk[i] != byte_at(from + seen + i)) {
@@ -66,7 +69,7 @@ reads_slowly(actor *a)
     CHECK(!n->flag);
     trace(a, "begin");
     while ((size_t)a->at < n->size) {
-        a->at += (int64_t)peer_drain(n->peer, (size_t)a->at);
+        a->at += (int64_t)peer_drain(n->peer, (size_t)a->at, n->size);
         AWAIT_OK(a, bide_yield(&a->w));
     }
     CHECK_INT(a->at, n->size);
@@ -176,7 +179,7 @@ cancels_then_reads(actor *a)
         AWAIT_OK(a, bide_yield(&a->w));
     bide_task_cancel(&((actor *)a->extra)->task, number(0));
     while ((size_t)a->at < n->size) {
-        a->at += (int64_t)peer_drain(n->peer, (size_t)a->at);
+        a->at += (int64_t)peer_drain(n->peer, (size_t)a->at, n->size);
         AWAIT_OK(a, bide_yield(&a->w));
     }
     CHECK_INT(a->at, n->size);
@@ -212,8 +215,52 @@ test_tcp_cancelled_write_in_the_queue_sends_nothing(void **state)
     net_expect(&n, "q:cancelled w:written r:next");
 }
 
-/* -- half-close and close
- * ------------------------------------------------------ */
+static void
+writes_after(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_write(n->stream, "after", 5, &a->w));
+    trace(a, "written");
+    n->flag = true;
+    END(a);
+}
+
+static void
+cancels_the_first(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    for (a->i = 0; a->i < 500; a->i++)
+        AWAIT_OK(a, bide_yield(&a->w));
+    bide_task_cancel(&((actor *)a->extra)->task, number(0));
+    while ((size_t)a->at < n->size) {
+        a->at += (int64_t)peer_drain(n->peer, (size_t)a->at, n->size);
+        AWAIT_OK(a, bide_yield(&a->w));
+    }
+    AWAIT_UNTIL(a, n->flag);
+    peer_recv(n->peer, n->text, 5);
+    trace(a, "%s", n->text);
+    END(a);
+}
+
+/* What is left of the cancelled write goes before the write that waits. */
+static void
+test_tcp_cancelled_write_goes_before_the_next(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    make_data(&n);
+    actor *w = net_spawn(&n, "w", is_cancelled_writing);
+    net_spawn(&n, "q", writes_after);
+    net_spawn(&n, "r", cancels_the_first)->extra = w;
+    net_expect(&n, "w:cancelled q:written r:after");
+}
+
+/* -- half-close and close ------------------------------------------------- */
 
 static void
 shuts_down(actor *a)
@@ -320,8 +367,7 @@ test_tcp_close_wakes_the_waits(void **state)
     net_expect(&n, "c:close r:closed w:closed");
 }
 
-/* -- the last reference
- * --------------------------------------------------------- */
+/* -- the last reference --------------------------------------------------- */
 
 static void
 unrefs_stream(void *arg)
@@ -375,6 +421,7 @@ TEST_MAIN("tcp write", T(tcp_write_waits_for_a_slow_reader),
           T(tcp_second_writer_queues), T(tcp_write_of_nothing_succeeds),
           T(tcp_cancelled_write_keeps_the_stream_in_step),
           T(tcp_cancelled_write_in_the_queue_sends_nothing),
+          T(tcp_cancelled_write_goes_before_the_next),
           T(tcp_shutdown_ends_the_sending_half),
           T(tcp_shutdown_waits_for_the_writes), T(tcp_close_wakes_the_waits),
           T(tcp_last_unref_in_a_thread_closes), T(tcp_stream_outlives_its_loop))

@@ -115,7 +115,7 @@ test_virtual_clock_jumps_to_the_next_timer(void **state)
     world_expect(&wd, "a:3600000");
 }
 
-/* -- embedded timers ------------------------------------------------------- */
+/* -- embedded timers ------------------------------------------------------ */
 
 enum { MANY = 500 };
 
