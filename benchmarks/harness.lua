@@ -98,6 +98,10 @@ end
 function harness.main()
     local bench = arg[0]:match "bench_([%w_]+)%.lua$"
     local options = parse()
+    if options.impl and not runners[options.impl]() then
+        io.stderr:write("error: ", options.impl, " is not installed\n")
+        os.exit(1)
+    end
     local line = '{"lang": "lua", "bench": "%s", "case": "%s", '
         .. '"impl": "%s", "ns": %.2f, "n": %d}'
     for _, case in ipairs(cases) do

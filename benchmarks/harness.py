@@ -96,6 +96,8 @@ def main():
     parser.add_argument("--case", help="only cases whose name contains this")
     parser.add_argument("--full", action="store_true", help="longer runs")
     options = parser.parse_args()
+    if options.impl and _runner(options.impl) is None:
+        sys.exit(f"ImportError: {options.impl} is not installed")
     for entry in _cases.values():
         if options.case and options.case not in entry.name:
             continue

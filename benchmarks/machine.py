@@ -33,14 +33,18 @@ def tokio():
     reason why there is none."""
     if not shutil.which("cargo"):
         return None, "cargo is not installed"
-    build = subprocess.run(
-        ["cargo", "build", "--release", "--locked", "--quiet"],
-        cwd=HERE / "tokio",
-        env={**os.environ, "CARGO_TARGET_DIR": str(TOKIO)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        build = subprocess.run(
+            ["cargo", "build", "--release", "--locked", "--quiet"],
+            cwd=HERE / "tokio",
+            env={**os.environ, "CARGO_TARGET_DIR": str(TOKIO)},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, "cargo did not come to an end"
     if build.returncode:
         lines = build.stderr.strip().splitlines() or ["cargo failed"]
         return None, lines[-1].strip()

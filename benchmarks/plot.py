@@ -36,6 +36,7 @@ def draw(results, path, notes):
         return False
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "bide"  # the same ids every time
+    matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
     from matplotlib import pyplot
     from matplotlib.patches import Patch
 
@@ -48,13 +49,16 @@ def draw(results, path, notes):
     more = [row[3] - row[1] for row in rows]
     axes.barh(
         range(len(rows)),
-        middle,
+        [value - 1 for value in middle],
+        left=1,
         xerr=[less, more],
         color=[row[4] for row in rows],
         error_kw={"lw": 0.8},
     )
     axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}x")
+    axes.margins(y=0.01)
     axes.axvline(1, color="black", lw=0.8)
     axes.set_xlabel("times faster (bars: median, whiskers: all rounds)")
     axes.legend(

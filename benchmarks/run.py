@@ -48,7 +48,7 @@ def run_micro(options, notes):
 
 
 def run_echo(options, notes):
-    rounds, duration = (2, 800) if options.quick else (5, 2000)
+    rounds, duration = (3, 1000) if options.quick else (5, 2000)
     steps = rounds * len(demo.SERVERS) * len(echo_rounds.CONNECTIONS)
     progress = table.Progress(steps)
     results = echo_rounds.run(rounds, duration, progress)

@@ -73,8 +73,8 @@ def last_words(errors):
     return (telling or lines or ["it failed silently"])[0]
 
 
-def _read_port(process, errors):
-    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+def _read_port(process, errors, seconds):
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
     line = process.stdout.readline() if ready else b""
     if line.strip().isdigit():
         return int(line)
@@ -85,9 +85,9 @@ def _read_port(process, errors):
 
 
 @contextlib.contextmanager
-def running(server, wrapper=()):
+def running(server, wrapper=(), seconds=START_SECONDS):
     """The process and port of a server started for the block; `wrapper` is
-    put before its command."""
+    put before its command, and it has `seconds` to come up."""
     cpu, _ = cores()
     raise_file_limit()
     with tempfile.TemporaryFile() as errors:
@@ -101,7 +101,7 @@ def running(server, wrapper=()):
         except OSError as error:
             raise NoServer(str(error)) from None
         with process:
-            port = _read_port(process, errors)
+            port = _read_port(process, errors, seconds)
             try:
                 yield process, port
             finally:
@@ -116,10 +116,13 @@ def load(process, port, connections, *, warmup=300, duration=1000):
         *("--connections", str(connections)),
         *("--warmup", str(warmup), "--duration", str(duration)),
     ]
-    with children_on(cpu):
-        run = subprocess.run(
-            command, capture_output=True, text=True, check=False
-        )
+    try:
+        with children_on(cpu):
+            run = subprocess.run(
+                command, capture_output=True, text=True, check=False
+            )
+    except OSError as error:
+        raise NoServer(f"no load generator: {error}") from None
     if run.returncode:
         raise NoServer(f"under load: {run.stderr.strip()}")
     return json.loads(run.stdout)

@@ -11,9 +11,9 @@ typedef struct connection {
     bide_task task;
     bide_wait wait;
     bide_stream *stream;
-    /* What is being written: the stream's own buffer may move meanwhile. */
+    /* What is being written: the stream's own buffer may move meanwhile. An
+     * idle connection holds none. */
     char *out;
-    size_t size;
     enum { STARTED, READING, WRITING } at;
 } connection;
 
@@ -42,19 +42,14 @@ connection_end(connection *c)
     free(c);
 }
 
-/** Takes what was read out of the stream into `out`; how much it was. */
+/** Takes what was read, at least a byte, out of the stream into `out`. */
 static size_t
 connection_fill(connection *c)
 {
-    size_t len = c->wait.u.io.len;
-    if (len > c->size) {
-        free(c->out);
-        c->size = len;
-        c->out = malloc(len);
-        if (!c->out)
-            check(BIDE_ENOMEMORY, "connection");
-    }
-    size_t held;
+    size_t held, len = c->wait.u.io.len;
+    c->out = malloc(len);
+    if (!c->out)
+        check(BIDE_ENOMEMORY, "connection");
     memcpy(c->out, bide_stream_data(c->stream, &held), len);
     bide_stream_consume(c->stream, len);
     return len;
@@ -67,16 +62,15 @@ connection_resume(bide_task *t)
     connection *c = t->host;
     int status = c->at == STARTED ? 0 : bide_wait_take(&c->wait);
     while (status == 0) {
-        size_t len = 0;
+        if (c->at == READING && c->wait.u.io.len == 0)
+            break;
         if (c->at == READING) {
-            if (c->wait.u.io.len == 0)
-                break;
-            len = connection_fill(c);
-        }
-        if (len > 0) {
+            size_t len = connection_fill(c);
             c->at = WRITING;
             status = bide_stream_write(c->stream, c->out, len, &c->wait);
         } else {
+            free(c->out);
+            c->out = NULL;
             c->at = READING;
             status = bide_stream_read(c->stream, READ_MAX, &c->wait);
         }

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -85,13 +86,13 @@ cpu_of(int pid)
     if (!f || !fgets(line, sizeof line, f))
         die("cannot read %s: is the server alive?", path);
     fclose(f);
-    /* The name may hold spaces: the fields start after its last ')'. */
+    /* The name may hold spaces: fields are counted from its last ')'. */
     char *p = strrchr(line, ')');
-    unsigned long user = 0, sys = 0;
-    if (!p ||
-        sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-               &user, &sys) != 2)
+    for (int field = 2; p && field < 14; field++)
+        p = strchr(p + 1, ' ');
+    if (!p)
         die("%s has an unknown form", path);
+    unsigned long user = strtoul(p, &p, 10), sys = strtoul(p, &p, 10);
     double tick = (double)sysconf(_SC_CLK_TCK);
     c.user = (double)user / tick;
     c.sys = (double)sys / tick;
@@ -214,6 +215,16 @@ report(const options *o, uint64_t trips, uint64_t total, double seconds, cpu a,
            (double)latencies.max / 1e3);
 }
 
+static int
+number(const char *option, const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || value < 0 || value > INT_MAX)
+        die("%s needs a number, not '%s'", option, text);
+    return (int)value;
+}
+
 static options
 parse(int argc, char **argv)
 {
@@ -238,7 +249,7 @@ parse(int argc, char **argv)
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
             if (strcmp(argv[i], numbers[k].name) != 0)
                 continue;
-            *numbers[k].value = atoi(argv[i + 1]);
+            *numbers[k].value = number(argv[i], argv[i + 1]);
             known = true;
         }
         if (!known)
