@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 
-from bide import bench
+import bide
 
 USAGE = """\
 usage: python -m bide bench [--json] [--full]
+       python -m bide version
 
-bench   bide against asyncio, and uvloop where it is installed, on this machine
+bench    bide against asyncio, and uvloop where it is installed, on this machine
+version  what to say in a bug report
 """
 
 
-def main() -> int:
-    if sys.argv[1:2] == ["bench"]:
-        return bench.main(sys.argv[2:])
+def version() -> int:
+    print(f"bide {bide.__version__}")
+    print(f"{platform.python_implementation()} {platform.python_version()}")
+    print(platform.platform())
+    print(f"extension {bide._core.__file__}")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["bench", *rest]:
+            from bide import bench
+
+            return bench.main(rest)
+        case ["version"] | ["--version"]:
+            return version()
+        case ["-h"] | ["--help"]:
+            print(USAGE, end="")
+            return 0
     print(USAGE, end="", file=sys.stderr)
-    return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
+    return 2
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -3,45 +3,107 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from . import _core
+from ._core import (
+    CancelToken,
+    Condition,
+    Listener,
+    Semaphore,
+    Signals,
+    Stream,
+)
 
-# The system is short of something that ending connections give back.
+_T = TypeVar("_T")
+_Handler = Callable[[Stream], Awaitable[object]]
+
+# What the system is short of comes back when connections end.
 _SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
 
 
-async def wait_for(condition, predicate):
+async def wait_for(condition: Condition, predicate: Callable[[], _T]) -> _T:
     """Condition.wait_for()."""
     while not (result := predicate()):
         await condition.wait()
     return result
 
 
-async def serve(listener, handler, limit, token):
+async def serve(
+    listener: Listener,
+    handler: _Handler,
+    limit: int | None,
+    token: CancelToken | None,
+    drain: float | None,
+    signals: Iterable[int] | None,
+) -> None:
     """Listener.serve()."""
+    slots = None if limit is None else _core.Semaphore(limit)
+    serving = _Serving(listener, handler, slots, drain)
+    signums = () if signals is None else tuple(signals)
     if token is None:
-        await _serve(listener, handler, limit)
+        await serving.run(signums)
     else:
         with token:
-            await _serve(listener, handler, limit)
+            await serving.run(signums)
 
 
-async def _serve(listener, handler, limit):
-    slots = None if limit is None else _core.Semaphore(limit)
-    async with _core.TaskGroup() as group:
-        while True:
-            if slots is not None:
-                await slots.acquire()
-            stream = await _accept(listener)
-            if stream is None:
+class _Serving:
+    """One serve(): it accepts until the listener is closed, then drains."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        handler: _Handler,
+        slots: Semaphore | None,
+        drain: float | None,
+    ) -> None:
+        self.listener = listener
+        self.handler = handler
+        self.slots = slots
+        self.drain = drain
+        self.work = _core.move_on_after(None)
+
+    async def run(self, signums: tuple[int, ...]) -> None:
+        with self.work:
+            if not signums:
+                await self.accept_all()
                 return
-            group.spawn(_handle(stream, handler, slots))
+            with _core.signals(*signums) as caught:
+                async with _core.TaskGroup() as group:
+                    watch = group.spawn(self.stop_at_signal(caught))
+                    await self.accept_all()
+                    watch.cancel()
+
+    async def stop_at_signal(self, caught: Signals) -> None:
+        await caught.wait()
+        self.listener.close()
+        self.begin_drain()
+        await caught.wait()
+        self.work.cancel()
+
+    def begin_drain(self) -> None:
+        if self.drain is not None and self.work.when() is None:
+            self.work.reschedule(_core.now() + self.drain)
+
+    async def accept_all(self) -> None:
+        async with _core.TaskGroup() as group:
+            while True:
+                if self.slots is not None:
+                    await self.slots.acquire()
+                stream = await _accept(self.listener)
+                if stream is None:
+                    break
+                group.spawn(_handle(stream, self.handler, self.slots))
+            self.begin_drain()
 
 
-async def _accept(listener):
-    """A connection, or None when the listener is closed. Out of descriptors,
-    it waits a little longer each time."""
-    pause = 0.01
+async def _accept(listener: Listener) -> Stream | None:
+    """A connection, or None when the listener is closed. While the system is
+    short of descriptors it waits, a little longer each time."""
+    pause = _FIRST_PAUSE
     while True:
         try:
             return await listener.accept()
@@ -50,14 +112,17 @@ async def _accept(listener):
         except OSError as error:
             if error.errno not in _SHORTAGE:
                 raise
-            if pause == 0.01:
-                _core._report(error, "in Listener.serve(), which goes on",
-                              listener)
+            if pause == _FIRST_PAUSE:
+                _core._report(
+                    error, "in Listener.serve(), which goes on", listener
+                )
         await _core.sleep(pause)
-        pause = min(2 * pause, 1.0)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-async def _handle(stream, handler, slots):
+async def _handle(
+    stream: Stream, handler: _Handler, slots: Semaphore | None
+) -> None:
     try:
         await handler(stream)
     except Exception as error:

@@ -7,8 +7,7 @@ static int
 close_later(bidepy_runtime *self, PyObject *generator)
 {
     PyObject *closing = PyObject_CallMethod(generator, "aclose", NULL);
-    PyObject *coro =
-        closing ? bidepy_iterator(closing, "aclose()") : NULL;
+    PyObject *coro = closing ? bidepy_iterator(closing, "aclose()") : NULL;
     Py_XDECREF(closing);
     if (!coro)
         return -1;

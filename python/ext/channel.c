@@ -116,9 +116,8 @@ channel_traverse(PyObject *self, visitproc visit, void *arg)
 PyObject *
 bidepy_channel_raise(bidepy_channel *self, int status, const char *method)
 {
-    if (status != BIDE_ECLOSED && status != BIDE_ETIMEDOUT &&
-        status != BIDE_EWOULDBLOCK)
-        return bidepy_raise(self->st, status, NULL);
+    if (status == BIDE_EHOST)
+        return NULL;
     PyObject *title = bidepy_primitive_title(self);
     if (!title)
         return NULL;
@@ -126,8 +125,15 @@ bidepy_channel_raise(bidepy_channel *self, int status, const char *method)
         bidepy_raise(self->st, status, "%U is closed", title);
     else if (status == BIDE_EWOULDBLOCK)
         bidepy_raise(self->st, status, "%U is empty", title);
-    else
+    else if (status == BIDE_ETIMEDOUT)
         bidepy_raise(self->st, status, "%s timed out on %U", method, title);
+    else if (status == BIDE_EWRONGLOOP)
+        bidepy_raise(self->st, status,
+                     "tasks of another runtime use %U: a channel joins tasks "
+                     "of one runtime and threads; here use its try_ methods",
+                     title);
+    else
+        bidepy_raise(self->st, status, NULL);
     Py_DECREF(title);
     return NULL;
 }
@@ -228,9 +234,11 @@ static const bidepy_op_kind recv_kind = {
 };
 
 static PyObject *
-channel_recv(PyObject *self, PyObject *unused)
+channel_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    (void)unused;
+    (void)args;
+    if (bidepy_no_arguments("recv", nargs))
+        return NULL;
     return (PyObject *)bidepy_op_new(bidepy_of(self), &recv_kind, self);
 }
 
@@ -442,7 +450,8 @@ static PyMethodDef methods[] = {
      METH_FASTCALL | METH_KEYWORDS | METH_CLASS, doc_unbounded},
     {"send", channel_send, METH_O, doc_send},
     {"try_send", channel_try_send, METH_O, doc_try_send},
-    {"recv", channel_recv, METH_NOARGS, doc_recv},
+    {"recv", (PyCFunction)(void (*)(void))channel_recv, METH_FASTCALL,
+     doc_recv},
     {"try_recv", channel_try_recv, METH_NOARGS, doc_try_recv},
     {"recv_many", (PyCFunction)(void (*)(void))channel_recv_many,
      METH_FASTCALL | METH_KEYWORDS, doc_recv_many},

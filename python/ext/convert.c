@@ -97,6 +97,13 @@ bidepy_label_name(const bidepy_label *label)
 
 /* -- numbers -------------------------------------------------------------- */
 
+static int64_t
+round_up(double ns)
+{
+    int64_t whole = (int64_t)ns;
+    return whole + ((double)whole < ns);
+}
+
 int
 bidepy_duration(PyObject *seconds, const char *argument, int64_t *out)
 {
@@ -124,7 +131,7 @@ bidepy_duration(PyObject *seconds, const char *argument, int64_t *out)
     if (s <= 0)
         *out = 0;
     else if (s < 9.2e9) /* about 292 years: what fits */
-        *out = (int64_t)ceil(s * 1e9);
+        *out = round_up(s * 1e9);
     return 0;
 }
 

@@ -64,8 +64,7 @@ bidepy_errors_init(bidepy_state *st, PyObject *module)
         st->exc.cancelled_base);
     if (!st->exc.cancelled)
         return -1;
-    PyObject *bases =
-        PyTuple_Pack(2, st->exc.closed, PyExc_ConnectionError);
+    PyObject *bases = PyTuple_Pack(2, st->exc.closed, PyExc_ConnectionError);
     if (!bases)
         return -1;
     st->exc.stream_closed =
@@ -125,9 +124,9 @@ raise_system(int code, const char *what)
     PyObject *args;
     const char *gap = *what ? ": " : "";
     if (code > -3000)
-        args = Py_BuildValue("(iN)", -code,
-                             PyUnicode_FromFormat("%s%s%s", what, gap,
-                                                  strerror(-code)));
+        args = Py_BuildValue(
+            "(iN)", -code,
+            PyUnicode_FromFormat("%s%s%s", what, gap, strerror(-code)));
     else
         args = Py_BuildValue("(N)", PyUnicode_FromFormat("%s%s%s", what, gap,
                                                          bide_strerror(code)));

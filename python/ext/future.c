@@ -9,8 +9,7 @@
 bidepy_future *
 bidepy_future_new(bidepy_state *st, PyObject *name)
 {
-    bidepy_future *self =
-        bidepy_alloc(st, st->type.future, &st->future_pool);
+    bidepy_future *self = bidepy_alloc(st, st->type.future, &st->future_pool);
     if (!self)
         return NULL;
     size_t head = offsetof(bidepy_future, future);
@@ -73,10 +72,11 @@ settled(bidepy_future *self, int rc, const char *method)
                         method);
 }
 
-PyDoc_STRVAR(set_result_doc,
-             "set_result($self, result, /)\n--\n\n"
-             "Settle the future; those who await it wake in order. Any thread.\n"
-             "InvalidStateError when it is settled already.");
+PyDoc_STRVAR(
+    set_result_doc,
+    "set_result($self, result, /)\n--\n\n"
+    "Settle the future; those who await it wake in order. Any thread.\n"
+    "InvalidStateError when it is settled already.");
 
 static PyObject *
 set_result(PyObject *future, PyObject *result)
@@ -126,11 +126,13 @@ set_exception(PyObject *future, PyObject *exc)
     return settled(self, rc, "set_exception");
 }
 
-PyDoc_STRVAR(cancel_doc,
-             "cancel($self, reason=None, /)\n--\n\n"
-             "Settle the future with Cancelled(reason), which those who await\n"
-             "it get; of spawn_blocking(), take the work off its queue. False\n"
-             "when it is settled, or the work has started. Any thread.");
+PyDoc_STRVAR(
+    cancel_doc,
+    "cancel($self, reason=None, /)\n--\n\n"
+    "Settle the future with Cancelled(reason), which those who await\n"
+    "it get. Work of spawn_blocking() is taken off its queue; started\n"
+    "work is told through its token, and its result is dropped. False\n"
+    "when the future is settled already. Any thread.");
 
 static PyObject *
 cancel(PyObject *future, PyObject *const *args, Py_ssize_t nargs)
@@ -263,11 +265,9 @@ wait_blocking(bidepy_future *self, int64_t timeout)
     int rc;
     do {
         int64_t turn = timeout < slice ? timeout : slice;
-        Py_BEGIN_ALLOW_THREADS
-        rc = bide_future_wait_blocking(self->future, turn);
-        Py_END_ALLOW_THREADS
-        if (PyErr_CheckSignals())
-            return BIDE_EHOST;
+        Py_BEGIN_ALLOW_THREADS rc =
+            bide_future_wait_blocking(self->future, turn);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals()) return BIDE_EHOST;
         if (timeout != BIDE_FOREVER)
             timeout -= turn;
     } while (rc == BIDE_ETIMEDOUT && timeout > 0);
@@ -415,7 +415,8 @@ static PyMethodDef future_methods[] = {
     {"done", done, METH_NOARGS,
      "done($self, /)\n--\n\nWhether the future is settled. Any thread."},
     {"cancelled", cancelled, METH_NOARGS,
-     "cancelled($self, /)\n--\n\nWhether the future was cancelled. Any thread."},
+     "cancelled($self, /)\n--\n\nWhether the future was cancelled. Any "
+     "thread."},
     {"result", result, METH_NOARGS,
      "result($self, /)\n--\n\nThe result, or the exception raised.\n"
      "InvalidStateError while the future is not settled. Any thread."},
@@ -432,28 +433,23 @@ static PyGetSetDef future_getset[] = {
     {"name", get_name, NULL, "The name given for reports, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef future_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(bidepy_future, weakrefs),
-     READONLY, NULL},
-    {NULL, 0, 0, 0, NULL}};
+static PyMemberDef future_members[] = {{"__weaklistoffset__", T_PYSSIZET,
+                                        offsetof(bidepy_future, weakrefs),
+                                        READONLY, NULL},
+                                       {NULL, 0, 0, 0, NULL}};
 
 PyDoc_STRVAR(future_doc,
              "Future(*, name=None)\n--\n\n"
              "A result to come. Tasks await it, threads call\n"
              "result_blocking(); it is settled once, from any thread.");
 
-static PyType_Slot future_slots[] = {{Py_tp_doc, (void *)future_doc},
-                                     {Py_tp_new, future_new},
-                                     {Py_tp_dealloc, future_dealloc},
-                                     {Py_tp_finalize, future_finalize},
-                                     {Py_tp_traverse, future_traverse},
-                                     {Py_tp_clear, future_clear},
-                                     {Py_tp_repr, future_repr},
-                                     {Py_tp_methods, future_methods},
-                                     {Py_tp_getset, future_getset},
-                                     {Py_tp_members, future_members},
-                                     {Py_am_await, future_await},
-                                     {0, NULL}};
+static PyType_Slot future_slots[] = {
+    {Py_tp_doc, (void *)future_doc},   {Py_tp_new, future_new},
+    {Py_tp_dealloc, future_dealloc},   {Py_tp_finalize, future_finalize},
+    {Py_tp_traverse, future_traverse}, {Py_tp_clear, future_clear},
+    {Py_tp_repr, future_repr},         {Py_tp_methods, future_methods},
+    {Py_tp_getset, future_getset},     {Py_tp_members, future_members},
+    {Py_am_await, future_await},       {0, NULL}};
 
 PyType_Spec bidepy_future_spec = {
     .name = "bide.Future",

@@ -180,7 +180,8 @@ static const bidepy_op_kind race_kind = {
     .flags = BIDEPY_OP_NO_RACE,
 };
 
-/* -- race of operations: sibling waits of one task, no tasks needed --------- */
+/* -- race of operations: sibling waits of one task, no tasks needed ---------
+ */
 
 static bidepy_op *
 child_at(bidepy_op *op, Py_ssize_t i)

@@ -23,9 +23,9 @@ is_interruption(PyObject *exc)
 static PyObject *
 raise_errors(bidepy_group *self)
 {
-    PyObject *error = PyObject_CallFunction(PyExc_BaseExceptionGroup, "sO",
-                                            "unhandled errors in a TaskGroup",
-                                            self->errors);
+    PyObject *error =
+        PyObject_CallFunction(PyExc_BaseExceptionGroup, "sO",
+                              "unhandled errors in a TaskGroup", self->errors);
     if (!error)
         return NULL;
     Py_CLEAR(self->errors);
@@ -270,14 +270,11 @@ PyDoc_STRVAR(
     "The first error, of a task or of the block itself, cancels the others;\n"
     "when all have ended the errors are raised as an ExceptionGroup.");
 
-static PyType_Slot group_slots[] = {{Py_tp_doc, (void *)group_doc},
-                                    {Py_tp_new, group_new},
-                                    {Py_tp_dealloc, group_dealloc},
-                                    {Py_tp_traverse, group_traverse},
-                                    {Py_tp_clear, group_clear},
-                                    {Py_tp_repr, group_repr},
-                                    {Py_tp_methods, group_methods},
-                                    {0, NULL}};
+static PyType_Slot group_slots[] = {
+    {Py_tp_doc, (void *)group_doc}, {Py_tp_new, group_new},
+    {Py_tp_dealloc, group_dealloc}, {Py_tp_traverse, group_traverse},
+    {Py_tp_clear, group_clear},     {Py_tp_repr, group_repr},
+    {Py_tp_methods, group_methods}, {0, NULL}};
 
 PyType_Spec bidepy_group_spec = {
     .name = "bide.TaskGroup",

@@ -113,6 +113,13 @@ check_limit(PyObject *limit)
 }
 
 static int
+check_drain(PyObject *drain)
+{
+    int64_t ns;
+    return drain == Py_None ? 0 : bidepy_duration(drain, "drain", &ns);
+}
+
+static int
 check_handler(PyObject *handler)
 {
     if (PyCallable_Check(handler))
@@ -127,20 +134,24 @@ static PyObject *
 listener_serve(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                PyObject *kwnames)
 {
-    static const char *const names[] = {"handler", "limit", "token", NULL};
+    static const char *const names[] = {"handler", "limit",   "token",
+                                        "drain",   "signals", NULL};
     static const bidepy_signature sig = {"serve", names, 1, 1};
-    PyObject *given[3];
+    PyObject *given[5];
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0)
         return NULL;
     PyObject *limit = given[1] ? given[1] : Py_None;
     PyObject *token = given[2] ? given[2] : Py_None;
-    if (check_handler(given[0]) < 0 || check_limit(limit) < 0)
+    PyObject *drain = given[3] ? given[3] : Py_None;
+    if (check_handler(given[0]) < 0 || check_limit(limit) < 0 ||
+        check_drain(drain) < 0)
         return NULL;
     PyObject *helpers = PyImport_ImportModule("bide._helpers");
     if (!helpers)
         return NULL;
-    PyObject *coro = PyObject_CallMethod(helpers, "serve", "OOOO", self,
-                                         given[0], limit, token);
+    PyObject *coro = PyObject_CallMethod(helpers, "serve", "OOOOOO", self,
+                                         given[0], limit, token, drain,
+                                         given[4] ? given[4] : Py_None);
     Py_DECREF(helpers);
     return coro;
 }
@@ -210,8 +221,12 @@ listener_address(PyObject *self, void *closure)
     int rc = bide_listener_address(core(self), &address);
     if (rc < 0)
         return bidepy_stream_raise(bidepy_of(self), rc, "listener");
-    return closure ? PyLong_FromLong(address.port)
-                   : bidepy_stream_address(&address);
+    if (!closure)
+        return bidepy_stream_address(&address);
+    if (address.family == BIDE_UNIX)
+        return bidepy_raise(bidepy_of(self), BIDE_EINVALID,
+                            "a Unix socket has no port; see Listener.address");
+    return PyLong_FromLong(address.port);
 }
 
 static PyObject *
@@ -227,6 +242,8 @@ listener_repr(PyObject *self)
     bide_address address;
     if (bide_listener_address(core(self), &address) < 0)
         return PyUnicode_FromString("<Listener closed>");
+    if (address.family == BIDE_UNIX)
+        return PyUnicode_FromFormat("<Listener on %s>", address.host);
     return PyUnicode_FromFormat("<Listener on %s:%d>", address.host,
                                 address.port);
 }
@@ -239,21 +256,27 @@ PyDoc_STRVAR(doc_accept,
              "loses no connection.");
 PyDoc_STRVAR(
     doc_serve,
-    "serve($self, /, handler, *, limit=None, token=None)\n--\n\n"
+    "serve($self, /, handler, *, limit=None, token=None, drain=None,\n"
+    "      signals=())\n--\n\n"
     "Accept connections and run `handler(stream)`, an async function, in a "
     "task for each;\nthe stream is closed at its end.\n\n"
     "An error of a handler is reported and ends that connection only. serve() "
     "goes on until\nthe listener is closed, and then until the handlers are "
     "done; when it is cancelled,\nthey are. `limit`: how many connections are "
     "served at a time; more wait in the\nsystem's queue. `token`: a "
-    "CancelToken that ends serve() and the handlers quietly.");
+    "CancelToken that ends serve() and the handlers quietly.\n\n"
+    "`signals`: such as (signal.SIGINT, signal.SIGTERM). The first of them "
+    "that comes closes\nthe listener; another one cancels the handlers that "
+    "are left. `drain`: how many seconds\nhandlers get to end once the "
+    "listener is closed, by a signal or otherwise; then they\nare cancelled. "
+    "None: as long as they take. serve() returns normally after both.");
 PyDoc_STRVAR(doc_close, "close($self, /)\n--\n\n"
                         "Stop listening, at once; accepts end with "
                         "StreamClosedError. Closing twice is fine.");
 PyDoc_STRVAR(doc_aclose, "aclose($self, /)\n--\n\n"
                          "close(), to be awaited.");
 PyDoc_STRVAR(doc_listener,
-             "A listening socket, from listen_tcp().\n\n"
+             "A listening socket, from listen_tcp() or listen_unix().\n\n"
              "    async with listener:              # closed at the end\n"
              "        await listener.serve(handler) # a task per connection\n\n"
              "or: async for stream in listener.");
@@ -279,9 +302,9 @@ static PyMemberDef members[] = {
 static char port_only[] = "port";
 
 static PyGetSetDef getters[] = {
-    {"address", listener_address, NULL, "Where it listens: (host, port).",
+    {"address", listener_address, NULL, "Where it listens: (host, port), or the path of a Unix socket.",
      NULL},
-    {"port", listener_address, NULL, "The port it listens on (int).",
+    {"port", listener_address, NULL, "The port it listens on (int); ValueError for a Unix socket.",
      port_only},
     {"closed", listener_closed, NULL, "Whether it is closed (bool).", NULL},
     {NULL, NULL, NULL, NULL, NULL},

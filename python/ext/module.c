@@ -17,9 +17,9 @@ BIDEPY_FUNCTIONS(X)
 static bidepy_pool *
 pool_at(bidepy_state *st, unsigned i)
 {
-    bidepy_pool *const pools[] = {&st->op_pool, &st->task_pool, &st->scope_pool,
-                                  &st->token_pool, &st->future_pool,
-                                  &st->bound_pool};
+    bidepy_pool *const pools[] = {&st->op_pool,     &st->task_pool,
+                                  &st->scope_pool,  &st->token_pool,
+                                  &st->future_pool, &st->bound_pool};
     return i < sizeof pools / sizeof *pools ? pools[i] : NULL;
 }
 
@@ -149,8 +149,7 @@ static PyTypeObject *
 add_type(PyObject *module, PyType_Spec *spec, bool public)
 {
     PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
-    if (type && public &&
-        PyModule_AddType(module, (PyTypeObject *)type) < 0)
+    if (type && public && PyModule_AddType(module, (PyTypeObject *)type) < 0)
         Py_CLEAR(type);
     return (PyTypeObject *)type;
 }
@@ -179,9 +178,9 @@ add_specials(bidepy_state *st)
     } rows[] = {
         {st->type.mutex, true},     {st->type.semaphore, true},
         {st->type.condition, true}, {st->type.rwlock_guard, true},
-        {st->type.scope, false},
-        {st->type.token, false},    {st->type.group, false},
-        {st->type.stream, false},   {st->type.listener, false},
+        {st->type.scope, false},    {st->type.token, false},
+        {st->type.group, false},    {st->type.stream, false},
+        {st->type.listener, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (bidepy_specials_init(st, rows[i].type, rows[i].leaf))
@@ -230,8 +229,7 @@ module_exec(PyObject *module)
     st->live = 1;
     *(bidepy_state **)PyModule_GetState(module) = st;
     if (bidepy_errors_init(st, module) || add_types(st, module) ||
-        add_specials(st) ||
-        make_constants(st) || add_functions(module))
+        add_specials(st) || make_constants(st) || add_functions(module))
         return -1;
     return 0;
 }
@@ -250,14 +248,10 @@ static PyModuleDef_Slot module_slots[] = {
 PyDoc_STRVAR(module_doc, "The C half of bide. Import bide instead.");
 
 struct PyModuleDef bidepy_module = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "bide._core",
-    .m_doc = module_doc,
-    .m_size = sizeof(bidepy_state *),
-    .m_slots = module_slots,
-    .m_traverse = module_traverse,
-    .m_clear = module_clear,
-    .m_free = module_free,
+    PyModuleDef_HEAD_INIT,   .m_name = "bide._core",
+    .m_doc = module_doc,     .m_size = sizeof(bidepy_state *),
+    .m_slots = module_slots, .m_traverse = module_traverse,
+    .m_clear = module_clear, .m_free = module_free,
 };
 
 PyMODINIT_FUNC

@@ -298,6 +298,8 @@ static PyMethodDef op_methods[] = {
      "Ends the wait and raises the exception."},
     {"close", op_close, METH_NOARGS,
      "close($self, /)\n--\n\nEnds the wait; nothing was taken or sent."},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     "Operation[int] is the type of operations that give an int."},
     {NULL, NULL, 0, NULL}};
 
 PyDoc_STRVAR(op_doc,

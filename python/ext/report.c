@@ -65,14 +65,15 @@ line_of(bidepy_task *task)
     if (!where)
         return NULL;
     bidepy_op *op = task->parked;
-    PyObject *owner = op && op->owner ? PyObject_Repr(op->owner)
-                                      : Py_NewRef(task->st->empty);
+    PyObject *owner =
+        op && op->owner ? PyObject_Repr(op->owner) : Py_NewRef(task->st->empty);
     PyObject *line = NULL;
     if (owner)
-        line = PyUnicode_FromFormat(
-            "  task %R waits for %s%s%U%s%U", name,
-            op ? op->kind->name : "nothing known", op && op->owner ? " of " : "",
-            owner, PyUnicode_GET_LENGTH(where) ? ", at " : "", where);
+        line = PyUnicode_FromFormat("  task %R waits for %s%s%U%s%U", name,
+                                    op ? op->kind->name : "nothing known",
+                                    op && op->owner ? " of " : "", owner,
+                                    PyUnicode_GET_LENGTH(where) ? ", at " : "",
+                                    where);
     Py_XDECREF(owner);
     Py_DECREF(where);
     return line;

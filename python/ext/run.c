@@ -129,9 +129,8 @@ static void
 report_stalled_end(bidepy_runtime *self)
 {
     PyObject *exc =
-        self->report
-            ? PyObject_CallOneArg(self->st->exc.deadlock, self->report)
-            : NULL;
+        self->report ? PyObject_CallOneArg(self->st->exc.deadlock, self->report)
+                     : NULL;
     if (!exc) {
         PyErr_Clear();
         return;
@@ -159,6 +158,7 @@ end_tasks(bidepy_runtime *self)
 {
     PyObject *deadlock = self->report;
     self->report = NULL;
+    self->stopped = true;
     bide_scope_cancel(bide_loop_root(self->loop),
                       bidepy_value(self->st->ending));
     bidepy_jobs_ending(self);

@@ -30,7 +30,7 @@ tick(void *ctx)
             self->fatal = exc;
         return BIDE_EHOST;
     }
-    /* Once is enough: the end of the run goes on after it. */
+    /* Once, not again while the end of the run lets tasks clean up. */
     if (self->fatal && !self->stopped) {
         self->stopped = true;
         return BIDE_EHOST;
@@ -243,24 +243,25 @@ PyDoc_STRVAR(
     "Run a coroutine, and everything it starts, on this thread; give its\n"
     "result or raise its exception.\n\n"
     "debug             operations note where they were made\n"
-    "virtual_clock     time jumps to the next deadline when all tasks wait: for\n"
+    "virtual_clock     time jumps to the next deadline when all tasks wait: "
+    "for\n"
     "                  tests\n"
     "seed              not 0: ready tasks run in an order drawn from it\n"
     "shutdown_timeout  seconds to wait at the end for spawn_blocking() work;\n"
     "                  None: without end\n"
     "pool_threads      most threads for spawn_blocking()\n\n"
     "When main ends, tasks that are left are cancelled and awaited. Ctrl-C\n"
-    "cancels main, then KeyboardInterrupt is raised; a second one is raised at\n"
+    "cancels main, then KeyboardInterrupt is raised; a second one is raised "
+    "at\n"
     "once. DeadlockError when every task waits and nothing can wake one.");
 
 static PyObject *
 run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     PyObject *kwnames)
 {
-    static const char *const names[] = {"main",          "debug",
-                                        "virtual_clock", "seed",
-                                        "shutdown_timeout", "pool_threads",
-                                        NULL};
+    static const char *const names[] = {
+        "main",         "debug", "virtual_clock", "seed", "shutdown_timeout",
+        "pool_threads", NULL};
     static const bidepy_signature sig = {"run", names, 1, 1};
     PyObject *in[6];
     run_arguments how;
@@ -281,7 +282,6 @@ run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     return result;
 }
 
-PyMethodDef bidepy_run_functions[] = {
-    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
-     run_doc},
-    {NULL, NULL, 0, NULL}};
+PyMethodDef bidepy_run_functions[] = {{"run", (PyCFunction)(void (*)(void))run,
+                                       METH_FASTCALL | METH_KEYWORDS, run_doc},
+                                      {NULL, NULL, 0, NULL}};

@@ -48,12 +48,13 @@ new_lasting(PyObject *module, int mode, PyObject *seconds)
     return new_scope(module, mode, duration, -1);
 }
 
-PyDoc_STRVAR(timeout_doc,
-             "timeout($module, seconds, /)\n--\n\n"
-             "A `with` block that raises TimeoutError when it is not over after\n"
-             "this many seconds (None: never). Waits inside end with Cancelled\n"
-             "then; an operation that was ready still succeeds.\n"
-             "`async with` works too.");
+PyDoc_STRVAR(
+    timeout_doc,
+    "timeout($module, seconds, /)\n--\n\n"
+    "A `with` block that raises TimeoutError when it is not over after\n"
+    "this many seconds (None: never). Waits inside end with Cancelled\n"
+    "then; an operation that was ready still succeeds.\n"
+    "`async with` works too.");
 
 static PyObject *
 timeout(PyObject *module, PyObject *seconds)
@@ -61,9 +62,8 @@ timeout(PyObject *module, PyObject *seconds)
     return new_lasting(module, TIMEOUT, seconds);
 }
 
-PyDoc_STRVAR(timeout_at_doc,
-             "timeout_at($module, when, /)\n--\n\n"
-             "As timeout(), until bide.now() shows `when`.");
+PyDoc_STRVAR(timeout_at_doc, "timeout_at($module, when, /)\n--\n\n"
+                             "As timeout(), until bide.now() shows `when`.");
 
 static PyObject *
 timeout_at(PyObject *module, PyObject *when)
@@ -74,10 +74,11 @@ timeout_at(PyObject *module, PyObject *when)
     return new_scope(module, TIMEOUT, 0, deadline);
 }
 
-PyDoc_STRVAR(move_on_after_doc,
-             "move_on_after($module, seconds, /)\n--\n\n"
-             "As timeout(), but the program goes on after the block without an\n"
-             "error; `cancelled_caught` of the block's object tells.");
+PyDoc_STRVAR(
+    move_on_after_doc,
+    "move_on_after($module, seconds, /)\n--\n\n"
+    "As timeout(), but the program goes on after the block without an\n"
+    "error; `cancelled_caught` of the block's object tells.");
 
 static PyObject *
 move_on_after(PyObject *module, PyObject *seconds)
@@ -85,11 +86,12 @@ move_on_after(PyObject *module, PyObject *seconds)
     return new_lasting(module, MOVE_ON, seconds);
 }
 
-PyDoc_STRVAR(shield_doc,
-             "shield($module, grace=None)\n--\n\n"
-             "A `with` block whose waits go on when the task is cancelled, for\n"
-             "cleanup that has to await: for `grace` seconds from then, or\n"
-             "without end (None).");
+PyDoc_STRVAR(
+    shield_doc,
+    "shield($module, grace=None)\n--\n\n"
+    "A `with` block whose waits go on when the task is cancelled, for\n"
+    "cleanup that has to await: for `grace` seconds from then, or\n"
+    "without end (None).");
 
 static PyObject *
 shield(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
@@ -224,8 +226,7 @@ scope_aexit(PyObject *scope, PyObject *const *args, Py_ssize_t nargs)
 static int
 check_thread(scope_object *self, const char *method)
 {
-    if (!self->entry.task ||
-        self->entry.task->task.loop == bide_loop_current())
+    if (!self->entry.task || self->entry.task->task.loop == bide_loop_current())
         return 0;
     bidepy_raise(self->st, BIDE_EWRONGLOOP,
                  "%s() is for the thread of the task in the block; from "
@@ -302,8 +303,8 @@ scope_expired(PyObject *scope, PyObject *unused)
     (void)unused;
     scope_object *self = (scope_object *)scope;
     if (self->entry.task)
-        return PyBool_FromLong(
-            (self->entry.scope.flags & BIDE_SCOPE_EXPIRED) != 0);
+        return PyBool_FromLong((self->entry.scope.flags & BIDE_SCOPE_EXPIRED) !=
+                               0);
     return PyBool_FromLong(self->expired);
 }
 
@@ -344,7 +345,8 @@ static PyMethodDef scope_methods[] = {
     {"when", scope_when, METH_NOARGS,
      "when($self, /)\n--\n\nThe deadline in seconds of bide.now(), or None."},
     {"reschedule", scope_reschedule, METH_O,
-     "reschedule($self, when, /)\n--\n\nMove the deadline; None takes it away."},
+     "reschedule($self, when, /)\n--\n\nMove the deadline; None takes it "
+     "away."},
     {"expired", scope_expired, METH_NOARGS,
      "expired($self, /)\n--\n\nWhether the deadline passed in the block."},
     {NULL, NULL, 0, NULL}};
@@ -358,12 +360,10 @@ PyDoc_STRVAR(scope_doc,
              "A region of one task, made by timeout(), timeout_at(),\n"
              "move_on_after() or shield(); for one `with` block.");
 
-static PyType_Slot scope_slots[] = {{Py_tp_doc, (void *)scope_doc},
-                                    {Py_tp_dealloc, scope_dealloc},
-                                    {Py_tp_traverse, scope_traverse},
-                                    {Py_tp_methods, scope_methods},
-                                    {Py_tp_getset, scope_getset},
-                                    {0, NULL}};
+static PyType_Slot scope_slots[] = {
+    {Py_tp_doc, (void *)scope_doc},   {Py_tp_dealloc, scope_dealloc},
+    {Py_tp_traverse, scope_traverse}, {Py_tp_methods, scope_methods},
+    {Py_tp_getset, scope_getset},     {0, NULL}};
 
 PyType_Spec bidepy_scope_spec = {
     .name = "bide.Scope",

@@ -3,7 +3,8 @@
  * CPython's own handler writes to the wakeup descriptor, which ends the poll;
  * `tick` then runs the Python handlers. The first SIGINT cancels the main task
  * so that cleanup runs and bide.run() raises KeyboardInterrupt; the second one
- * raises it where the program stands. */
+ * raises it where the program stands. While a task listens for SIGINT
+ * (signal.c) it is the task's, and none of this happens. */
 #include "bidepy.h"
 
 #include <signal.h>
@@ -13,6 +14,8 @@ on_sigint(PyObject *runtime, PyObject *args)
 {
     (void)args;
     bidepy_runtime *self = (bidepy_runtime *)runtime;
+    if (bide_signal_watched(SIGINT))
+        Py_RETURN_NONE;
     if (self->interrupts++ == 0 && self->main &&
         self->main->outcome == BIDEPY_PENDING) {
         bide_task_cancel(&self->main->task, BIDE_NO_VALUE);
@@ -97,9 +100,9 @@ give_back_sigint(bidepy_runtime *self, PyObject *signal)
     PyObject *now = PyObject_CallMethod(signal, "getsignal", "i", SIGINT);
     if (now == self->sigint) {
         PyObject *usual = PyObject_GetAttrString(signal, "default_int_handler");
-        PyObject *old = usual ? PyObject_CallMethod(signal, "signal", "iO",
-                                                    SIGINT, usual)
-                              : NULL;
+        PyObject *old =
+            usual ? PyObject_CallMethod(signal, "signal", "iO", SIGINT, usual)
+                  : NULL;
         Py_XDECREF(old);
         Py_XDECREF(usual);
     }

@@ -172,10 +172,10 @@ special_name(PyObject *special, void *unused)
     return PyUnicode_FromString(((special_object *)special)->method->ml_name);
 }
 
-static PyMemberDef special_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(special_object, call),
-     READONLY, NULL},
-    {NULL, 0, 0, 0, NULL}};
+static PyMemberDef special_members[] = {{"__vectorcalloffset__", T_PYSSIZET,
+                                         offsetof(special_object, call),
+                                         READONLY, NULL},
+                                        {NULL, 0, 0, 0, NULL}};
 
 static PyGetSetDef special_getset[] = {
     {"__name__", special_name, NULL, NULL, NULL},
@@ -230,9 +230,9 @@ bidepy_specials_init(bidepy_state *st, PyTypeObject *type, bool leaf)
             method->ml_flags != METH_FASTCALL)
             continue;
         PyObject *special = new_special(st, type, method, leaf);
-        int rc = special ? PyDict_SetItemString(type->tp_dict, names[i],
-                                                special)
-                         : -1;
+        int rc = special
+                     ? PyDict_SetItemString(type->tp_dict, names[i], special)
+                     : -1;
         Py_XDECREF(special);
         if (rc)
             return -1;

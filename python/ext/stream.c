@@ -145,6 +145,8 @@ stream_aexit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 PyObject *
 bidepy_stream_address(const bide_address *address)
 {
+    if (address->family == BIDE_UNIX)
+        return PyUnicode_DecodeFSDefault(address->host);
     return Py_BuildValue("(si)", address->host, address->port);
 }
 
@@ -231,7 +233,14 @@ stream_repr(PyObject *self)
     if (bide_stream_closed(s))
         return PyUnicode_FromString("<Stream closed>");
     if (bide_stream_local(s, &here) < 0 || bide_stream_peer(s, &peer) < 0)
-        return PyUnicode_FromString("<Stream not connected>");
+        return PyUnicode_FromFormat("<Stream over descriptor %d>",
+                                    bide_stream_fd(s));
+    if (here.family == BIDE_UNIX && (*here.host || *peer.host))
+        return PyUnicode_FromFormat("<Stream %s %s>", *peer.host ? "to" : "of",
+                                    *peer.host ? peer.host : here.host);
+    if (here.family == BIDE_UNIX)
+        return PyUnicode_FromFormat("<Stream over descriptor %d>",
+                                    bide_stream_fd(s));
     return PyUnicode_FromFormat("<Stream %s:%d to %s:%d>", here.host, here.port,
                                 peer.host, peer.port);
 }
@@ -288,7 +297,8 @@ PyDoc_STRVAR(doc_set_keepalive,
              "Probe an idle peer after that many seconds (int, at least 1); "
              "None: never.");
 PyDoc_STRVAR(doc_stream,
-             "A connected byte stream, from connect_tcp() or a Listener.\n\n"
+             "A connected byte stream, from connect_tcp(), connect_unix(), "
+             "socketpair(),\nopen_fd() or a Listener.\n\n"
              "    async with stream:                # closed at the end\n"
              "        async for chunk in stream: ...\n\n"
              "One task reads at a time (BusyError); writes of several tasks "
@@ -325,8 +335,12 @@ static PyMemberDef members[] = {
 static char peer[] = "peer";
 
 static PyGetSetDef getters[] = {
-    {"address", stream_address, NULL, "Our end: (host, port).", NULL},
-    {"peer_address", stream_address, NULL, "The peer's end: (host, port).",
+    {"address", stream_address, NULL,
+     "Our end: (host, port), or the path of a Unix socket, '' if it has none.",
+     NULL},
+    {"peer_address", stream_address, NULL,
+     "The peer's end: (host, port), or the path of a Unix socket, '' if it has "
+     "none.",
      peer},
     {"closed", stream_closed, NULL, "Whether our end is closed (bool).", NULL},
     {NULL, NULL, NULL, NULL, NULL},

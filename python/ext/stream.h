@@ -32,7 +32,7 @@ PyObject *bidepy_stream_fail(bidepy_op *op, int status);
 int bidepy_stream_check(bidepy_state *st, const bide_loop *loop,
                         const char *what);
 
-/** New: (host, port). */
+/** New: (host, port), or the path of a Unix socket. */
 PyObject *bidepy_stream_address(const bide_address *address);
 
 /** Seconds of keepalive: 0 for None. -1 with an exception. */

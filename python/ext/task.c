@@ -48,6 +48,8 @@ note_fatal(bidepy_task *self, PyObject *exc)
         return;
     if (!self->runtime->fatal)
         self->runtime->fatal = Py_NewRef(exc);
+    else
+        self->runtime->stopped = false; /* the second one ends the cleanup */
     self->looked = true;
     bide_loop_wake(self->runtime->loop);
 }
@@ -195,8 +197,9 @@ bidepy_task_kill(bidepy_task *self)
     PyObject *closed = close_coro(self->coro);
     if (!closed) {
         PyObject *exc = bidepy_fetch();
-        bidepy_report(exc, "in a task that had to be closed at the end of "
-                           "bide.run()",
+        bidepy_report(exc,
+                      "in a task that had to be closed at the end of "
+                      "bide.run()",
                       NULL);
         Py_DECREF(exc);
     }

@@ -64,8 +64,8 @@ bidepy_task_name(bidepy_task *self)
 {
     if (self->name)
         return self->name;
-    PyObject *name = PyUnicode_FromFormat("task-%llu",
-                                          (unsigned long long)self->task.id);
+    PyObject *name =
+        PyUnicode_FromFormat("task-%llu", (unsigned long long)self->task.id);
     const char *cname = name ? PyUnicode_AsUTF8(name) : NULL;
     if (!cname) {
         Py_XDECREF(name);
@@ -207,11 +207,11 @@ task_repr(PyObject *task)
     PyObject *where = bidepy_task_where(self);
     if (!where)
         return NULL;
-    PyObject *text = PyUnicode_FromFormat(
-        "<Task %R %s%s%s%s%U>", name, state_of(self),
-        self->parked ? " for " : "",
-        self->parked ? self->parked->kind->name : "",
-        PyUnicode_GET_LENGTH(where) ? " at " : "", where);
+    PyObject *text =
+        PyUnicode_FromFormat("<Task %R %s%s%s%s%U>", name, state_of(self),
+                             self->parked ? " for " : "",
+                             self->parked ? self->parked->kind->name : "",
+                             PyUnicode_GET_LENGTH(where) ? " at " : "", where);
     Py_DECREF(where);
     return text;
 }
@@ -305,8 +305,8 @@ task_dealloc(PyObject *task)
     Py_XDECREF((PyObject *)self->group);
     bidepy_runtime *runtime = self->runtime;
     /* A finalizer runs once per memory: no second life after it. */
-    bidepy_free(self, PyObject_GC_IsFinalized(task) ? NULL
-                                                    : &self->st->task_pool);
+    bidepy_free(self,
+                PyObject_GC_IsFinalized(task) ? NULL : &self->st->task_pool);
     Py_DECREF(runtime);
 }
 
@@ -334,10 +334,10 @@ static PyGetSetDef task_getset[] = {
     {"name", get_name, set_name, "The task's name, for reports.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef task_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(bidepy_task, weakrefs),
-     READONLY, NULL},
-    {NULL, 0, 0, 0, NULL}};
+static PyMemberDef task_members[] = {{"__weaklistoffset__", T_PYSSIZET,
+                                      offsetof(bidepy_task, weakrefs), READONLY,
+                                      NULL},
+                                     {NULL, 0, 0, 0, NULL}};
 
 PyDoc_STRVAR(task_doc,
              "A coroutine that runs beside others; made by spawn().\n\n"
@@ -413,7 +413,7 @@ current_task(PyObject *module, PyObject *unused)
 }
 
 PyMethodDef bidepy_task_functions[] = {
-    {"spawn", (PyCFunction)(void (*)(void))spawn,
-     METH_FASTCALL | METH_KEYWORDS, spawn_doc},
+    {"spawn", (PyCFunction)(void (*)(void))spawn, METH_FASTCALL | METH_KEYWORDS,
+     spawn_doc},
     {"current_task", current_task, METH_NOARGS, current_task_doc},
     {NULL, NULL, 0, NULL}};

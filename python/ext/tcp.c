@@ -185,8 +185,8 @@ static const bidepy_op_kind listen_kind = {
     .release = release,
 };
 
-static int
-parse_backlog(PyObject *value, int *out)
+int
+bidepy_listener_backlog(PyObject *value, int *out)
 {
     size_t n = 0;
     if (value && bidepy_size(value, "backlog", 1, &n) < 0)
@@ -219,7 +219,7 @@ listen_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         check_host(given[0], true) < 0 ||
         parse_port(given[1], 0, &o.port) < 0 ||
-        parse_backlog(given[2], &o.listen.backlog) < 0 ||
+        bidepy_listener_backlog(given[2], &o.listen.backlog) < 0 ||
         parse_flag(given[3], false, &o.listen.reuse_port) < 0 ||
         parse_flag(given[4], false, &o.listen.v6_only) < 0)
         return NULL;

@@ -70,23 +70,11 @@ sleep_until(PyObject *module, PyObject *when)
 PyDoc_STRVAR(yield_now_doc, "yield_now($module, /)\n--\n\n"
                             "Give every other ready task a turn.");
 
-/* The interpreter calls METH_FASTCALL functions directly, METH_NOARGS ones by
- * the general way. */
-static int
-refuse_arguments(const char *function, Py_ssize_t nargs)
-{
-    if (nargs == 0)
-        return 0;
-    PyErr_Format(PyExc_TypeError, "%s() takes no arguments (%zd given)",
-                 function, nargs);
-    return -1;
-}
-
 static PyObject *
 yield_now(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)args;
-    if (refuse_arguments("yield_now", nargs))
+    if (bidepy_no_arguments("yield_now", nargs))
         return NULL;
     return (PyObject *)bidepy_op_new(bidepy_of_module(module), &yield_kind,
                                      NULL);
@@ -101,7 +89,7 @@ static PyObject *
 now(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)args;
-    if (refuse_arguments("now", nargs))
+    if (bidepy_no_arguments("now", nargs))
         return NULL;
     bidepy_runtime *runtime =
         bidepy_runtime_here(bidepy_of_module(module), "bide.now()");

@@ -280,9 +280,9 @@ static PyObject *
 token_repr(PyObject *token)
 {
     token_object *self = (token_object *)token;
-    return bidepy_label_repr(
-        &self->label, token,
-        bide_token_cancelled(self->token) ? "cancelled" : NULL);
+    return bidepy_label_repr(&self->label, token,
+                             bide_token_cancelled(self->token) ? "cancelled"
+                                                               : NULL);
 }
 
 static int
@@ -338,10 +338,10 @@ static PyGetSetDef token_getset[] = {
     {"name", get_name, NULL, "The name given for reports, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef token_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(token_object, weakrefs),
-     READONLY, NULL},
-    {NULL, 0, 0, 0, NULL}};
+static PyMemberDef token_members[] = {{"__weaklistoffset__", T_PYSSIZET,
+                                       offsetof(token_object, weakrefs),
+                                       READONLY, NULL},
+                                      {NULL, 0, 0, 0, NULL}};
 
 PyDoc_STRVAR(
     token_doc,
@@ -351,19 +351,16 @@ PyDoc_STRVAR(
     "         from its first use if it is made outside bide.run()\n"
     "parent   a token that cancels this one too\n\n"
     "Give it to spawn(token=...), or use it as `with token:`; the block takes\n"
-    "the Cancelled that the token caused, and `token.cancelled` tells. A token\n"
+    "the Cancelled that the token caused, and `token.cancelled` tells. A "
+    "token\n"
     "may be used many times, by many tasks of one runtime.");
 
-static PyType_Slot token_slots[] = {{Py_tp_doc, (void *)token_doc},
-                                    {Py_tp_new, token_new},
-                                    {Py_tp_dealloc, token_dealloc},
-                                    {Py_tp_traverse, token_traverse},
-                                    {Py_tp_clear, token_clear},
-                                    {Py_tp_repr, token_repr},
-                                    {Py_tp_methods, token_methods},
-                                    {Py_tp_getset, token_getset},
-                                    {Py_tp_members, token_members},
-                                    {0, NULL}};
+static PyType_Slot token_slots[] = {
+    {Py_tp_doc, (void *)token_doc}, {Py_tp_new, token_new},
+    {Py_tp_dealloc, token_dealloc}, {Py_tp_traverse, token_traverse},
+    {Py_tp_clear, token_clear},     {Py_tp_repr, token_repr},
+    {Py_tp_methods, token_methods}, {Py_tp_getset, token_getset},
+    {Py_tp_members, token_members}, {0, NULL}};
 
 PyType_Spec bidepy_token_spec = {
     .name = "bide.CancelToken",

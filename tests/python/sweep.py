@@ -9,6 +9,9 @@ the primitive granted with what a naive reference of it grants.
 import os
 import types
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 import bide
 
 _MASK = (1 << 64) - 1
@@ -194,3 +197,28 @@ def agrees_with_model(make):
         except BaseException as error:
             error.add_note(f"BIDE_SEED={seed}")
             raise
+
+
+class _Drawn:
+    """An Rng whose draws hypothesis makes, and shrinks when a test fails."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def below(self, n):
+        return self.data.draw(st.integers(0, n - 1))
+
+
+def drawn_model_test(make):
+    """The model test once more, with steps that hypothesis searches."""
+    @settings(max_examples=25, deadline=None)
+    @given(st.data())
+    def test(data):
+        async def main():
+            model = make()
+            model.steps = 25
+            await model.drive(_Drawn(data))
+
+        bide.run(main(), virtual_clock=True)
+
+    return test

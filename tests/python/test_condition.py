@@ -1,7 +1,13 @@
 import pytest
 
 import bide
-from sweep import ModelTest, agrees_with_model, cancel_at_every_park, settle
+from sweep import (
+    ModelTest,
+    agrees_with_model,
+    cancel_at_every_park,
+    drawn_model_test,
+    settle,
+)
 
 
 def run(coro, **options):
@@ -227,6 +233,9 @@ class _Model(ModelTest):
 
 def test_condition_agrees_with_its_model():
     agrees_with_model(_Model)
+
+
+test_condition_agrees_with_its_model_when_drawn = drawn_model_test(_Model)
 
 
 def test_condition_wait_for_gives_what_the_predicate_gave():

@@ -4,7 +4,13 @@ import weakref
 import pytest
 
 import bide
-from sweep import ModelTest, agrees_with_model, cancel_at_every_park, settle
+from sweep import (
+    ModelTest,
+    agrees_with_model,
+    cancel_at_every_park,
+    drawn_model_test,
+    settle,
+)
 
 
 def run(coro, **options):
@@ -328,6 +334,9 @@ class _Model(ModelTest):
 
 def test_mutex_agrees_with_its_model():
     agrees_with_model(_Model)
+
+
+test_mutex_agrees_with_its_model_when_drawn = drawn_model_test(_Model)
 
 
 def test_mutex_tells_its_state():

@@ -2,6 +2,7 @@ import asyncio
 import gc
 import types
 import warnings
+import weakref
 
 import pytest
 
@@ -198,45 +199,14 @@ def test_operation_in_a_cycle_is_collected():
         channel = bide.Channel(2)
         box = Box()
         box.op = channel.send(box)
-        del box
+        ref = weakref.ref(box)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            assert gc.collect() > 0
+            del box
+            gc.collect()
+        assert ref() is None
 
     run(main())
-
-
-def test_duration_arguments():
-    async def main():
-        with pytest.raises(TypeError, match="seconds must be a number"):
-            bide.sleep("1")
-        with pytest.raises(ValueError, match="not nan"):
-            bide.sleep(float("nan"))
-        with pytest.raises(TypeError, match="no arguments"):
-            bide.yield_now(1)
-        await bide.sleep(-1)
-        await bide.sleep_until(-5.0)
-        start = bide.now()
-        await bide.sleep_until(start + 2)
-        assert bide.now() == start + 2
-        await bide.sleep(1)
-        assert bide.now() == start + 3
-        for forever in (None, float("inf"), 1e300):
-            with bide.move_on_after(1) as scope:
-                await bide.sleep(forever)
-            assert scope.cancelled_caught
-
-    run(main())
-
-
-def test_sleep_never_ends_early():
-    async def main():
-        for _ in range(50):
-            start = bide.now()
-            await bide.sleep(0.0003)
-            assert bide.now() - start >= 0.0003
-
-    bide.run(main())
 
 
 def test_special_methods_look_like_methods():

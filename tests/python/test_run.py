@@ -323,15 +323,6 @@ def test_main_may_be_any_awaitable():
     assert bide.run(Awaitable()) == "done"
 
 
-def test_virtual_clock_jumps():
-    async def main():
-        start = bide.now()
-        await bide.sleep(3600)
-        return bide.now() - start
-
-    assert bide.run(main(), virtual_clock=True) == 3600.0
-
-
 def test_seed_changes_the_order_and_repeats():
     async def work(log, i):
         log.append(i)
@@ -432,6 +423,61 @@ def test_system_exit_in_a_task_ends_the_run():
         bide.run(main(), virtual_clock=True)
     assert info.value.code == 3
     assert log == ["cleaned"]
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_exit_of_main_lets_the_others_clean_up(error):
+    log = []
+
+    async def background():
+        try:
+            await bide.sleep(1000)
+        finally:
+            with bide.shield():
+                await bide.sleep(1)
+            log.append("cleaned")
+
+    async def main():
+        bide.spawn(background())
+        await bide.yield_now()
+        raise error
+
+    with pytest.raises(error):
+        bide.run(main(), virtual_clock=True)
+    assert log == ["cleaned"]
+
+
+def test_interrupt_during_the_cleanup_ends_it():
+    log = []
+
+    async def background():
+        try:
+            await bide.sleep(1000)
+        finally:
+            with bide.shield():
+                await bide.sleep(1)
+                raise KeyboardInterrupt
+
+    async def stubborn():
+        try:
+            await bide.sleep(1000)
+        finally:
+            with bide.shield():
+                try:
+                    await bide.sleep(1000)
+                except GeneratorExit:
+                    log.append("closed")
+                    raise
+
+    async def main():
+        bide.spawn(background())
+        bide.spawn(stubborn())
+        await bide.yield_now()
+        raise SystemExit(1)
+
+    with pytest.raises(SystemExit):
+        bide.run(main(), virtual_clock=True)
+    assert log == ["closed"]
 
 
 def test_keyboard_interrupt_cancels_main_and_is_raised():

@@ -1,7 +1,13 @@
 import pytest
 
 import bide
-from sweep import ModelTest, agrees_with_model, cancel_at_every_park, settle
+from sweep import (
+    ModelTest,
+    agrees_with_model,
+    cancel_at_every_park,
+    drawn_model_test,
+    settle,
+)
 
 
 def run(coro, **options):
@@ -311,6 +317,9 @@ class _Model(ModelTest):
 
 def test_rwlock_agrees_with_its_model():
     agrees_with_model(_Model)
+
+
+test_rwlock_agrees_with_its_model_when_drawn = drawn_model_test(_Model)
 
 
 def test_rwlock_tells_its_state():

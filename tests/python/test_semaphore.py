@@ -1,7 +1,13 @@
 import pytest
 
 import bide
-from sweep import ModelTest, agrees_with_model, cancel_at_every_park, settle
+from sweep import (
+    ModelTest,
+    agrees_with_model,
+    cancel_at_every_park,
+    drawn_model_test,
+    settle,
+)
 
 
 def run(coro, **options):
@@ -243,6 +249,9 @@ class _Model(ModelTest):
 
 def test_semaphore_agrees_with_its_model():
     agrees_with_model(_Model)
+
+
+test_semaphore_agrees_with_its_model_when_drawn = drawn_model_test(_Model)
 
 
 def test_semaphore_arguments_are_checked():

@@ -1,0 +1,78 @@
+/* runtime.h - one bide.run() and what hangs on it. Part of bidepy.h. */
+#ifndef BIDEPY_RUNTIME_H
+#define BIDEPY_RUNTIME_H
+
+#include "bidepy.h"
+
+typedef struct bidepy_task bidepy_task;
+typedef struct bidepy_group bidepy_group;
+typedef struct bidepy_entry bidepy_entry;
+
+/** One bide.run(). */
+typedef struct bidepy_runtime {
+    BIDEPY_HEAD
+    bide_loop *loop;
+    bidepy_task *main;
+    PyThreadState *thread; /* saved while the poll blocks */
+    PyObject *fatal;       /* KeyboardInterrupt, SystemExit of a task */
+    PyObject *report;      /* DeadlockError made when the loop stalled */
+    PyObject *asyncgens;   /* WeakSet of asynchronous generators in use */
+    PyObject *old_hooks;   /* sys.get_asyncgen_hooks() before */
+    PyObject *sigint;      /* our handler while it is installed */
+    PyObject *wakeup;      /* signal.set_wakeup_fd() before */
+    bidepy_task *killing;  /* whose coroutine is being closed, borrowed */
+    bidepy_task *failed;   /* failed tasks nobody has looked at, borrowed */
+    bide_scope cleanup;    /* shielded: tasks that close generators */
+    bide_timer recheck;    /* looks for other threads while stalled */
+    PyInterpreterState *interpreter;
+    long pid; /* of the process that made it */
+    unsigned interrupts;
+    bool debug, virtual_clock, stopped;
+} bidepy_runtime;
+
+/** Signals wake the loop, and the first SIGINT cancels the main task: while in
+ * the main thread; elsewhere these do nothing (signals.c). */
+int bidepy_signals_begin(bidepy_runtime *self);
+void bidepy_signals_end(bidepy_runtime *self);
+
+/** Closes asynchronous generators that were dropped half-way (asyncgen.c). */
+int bidepy_asyncgens_begin(bidepy_runtime *self);
+/** Starts tasks that close those still in use; whether there were any. */
+bool bidepy_asyncgens_close(bidepy_runtime *self);
+void bidepy_asyncgens_end(bidepy_runtime *self);
+
+/** The runtime this thread runs, or NULL; of any interpreter. */
+extern _Thread_local bidepy_runtime *bidepy_running;
+
+/** The runtime of `st` that this thread runs; NULL with NoRuntimeError. `what`
+ * names the caller ("bide.sleep()"). */
+bidepy_runtime *bidepy_runtime_here(bidepy_state *st, const char *what);
+
+/** The task of `st` that runs on this thread, borrowed, or NULL without an
+ * exception. */
+static inline bidepy_task *bidepy_task_here(bidepy_state *st);
+
+/** As bidepy_task_here, or else the task whose coroutine the end of the run is
+ * closing. For leaving what the task has entered. */
+static inline bidepy_task *bidepy_task_acting(bidepy_state *st);
+
+/** Objects that are for one loop's thread: binds `*slot` to the loop of this
+ * thread when it is free, else compares. Call it first in every method that
+ * does not await (unlock, set, release, ...). 0, or -1 with WrongRuntimeError
+ * that names `what` ("Event"). Without a runtime here a free object stays
+ * free, and the call goes on. */
+int bidepy_bind(bidepy_state *st, bide_loop **slot, const char *what);
+/** Ends what bidepy_bind began; for `tp_dealloc`. */
+void bidepy_unbind(bide_loop **slot);
+
+/* -- pool threads (blocking.c): bide_host.thread_begin, thread_end --------- */
+
+/** `ctx` is the bidepy_runtime. */
+void *bidepy_thread_begin(void *ctx);
+void bidepy_thread_end(void *ctx, void *state);
+
+/** The run is ending: the tokens of its jobs are cancelled, so that those that
+ * look end. Before bide_loop_close. */
+void bidepy_jobs_ending(bidepy_runtime *runtime);
+
+#endif

@@ -1,0 +1,174 @@
+import errno
+import os
+import resource
+import socket
+import sys
+
+import pytest
+
+import bide
+from sweep import settle
+
+
+def run(coro):
+    return bide.run(coro)
+
+
+async def echo(stream):
+    async for chunk in stream:
+        await stream.write(chunk)
+
+
+async def read_all(stream):
+    return b"".join([chunk async for chunk in stream])
+
+
+def test_tcp_serve_runs_a_task_per_connection():
+    async def main():
+        tasks = set()
+
+        async def handler(stream):
+            tasks.add(bide.current_task())
+            await echo(stream)
+
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            server = bide.spawn(listener.serve(handler))
+            clients = [await bide.connect_tcp(*listener.address)
+                       for _ in range(10)]
+            for i, client in enumerate(clients):
+                await client.write(bytes([i]))
+            for i, client in enumerate(clients):
+                assert await client.read() == bytes([i])
+            assert len(tasks) == 10
+            listener.close()
+            await settle()
+            assert not server.done()
+            for client in clients:
+                client.close()
+            with bide.timeout(60):
+                await server
+
+    run(main())
+
+
+def test_tcp_serve_reports_errors_and_goes_on(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+
+    async def main():
+        async def handler(stream):
+            data = await stream.read()
+            if data == b"bad":
+                raise ValueError("bad request")
+            await stream.write(data)
+
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            server = bide.spawn(listener.serve(handler))
+            for data, answer in ((b"bad", b""), (b"good", b"good")):
+                async with await bide.connect_tcp(*listener.address) as client:
+                    await client.write(data)
+                    assert await read_all(client) == answer
+            server.cancel()
+
+    run(main())
+    assert [str(report.exc_value) for report in seen] == ["bad request"]
+
+
+def test_tcp_serve_cancels_its_handlers():
+    async def main():
+        ended = []
+
+        async def handler(stream):
+            try:
+                await stream.read()
+            finally:
+                ended.append(stream)
+
+        for by_token in (False, True):
+            async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+                token = bide.CancelToken()
+                server = bide.spawn(listener.serve(handler, token=token))
+                clients = [await bide.connect_tcp(*listener.address)
+                           for _ in range(3)]
+                await bide.sleep(0.01)
+                if by_token:
+                    token.cancel()
+                    await server
+                else:
+                    server.cancel()
+                    with pytest.raises(bide.Cancelled):
+                        await server
+                for client in clients:
+                    assert await read_all(client) == b""
+                    client.close()
+        assert len(ended) == 6 and all(s.closed for s in ended)
+
+    run(main())
+
+
+def test_tcp_serve_limits_its_connections():
+    async def main():
+        inside = most = 0
+
+        async def handler(stream):
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            await stream.read()
+            inside -= 1
+
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            server = bide.spawn(listener.serve(handler, limit=2))
+            clients = [await bide.connect_tcp(*listener.address)
+                       for _ in range(6)]
+            await bide.sleep(0.01)
+            for client in clients:
+                await client.shutdown()
+                assert await read_all(client) == b""
+                client.close()
+            server.cancel()
+        assert most == 2
+
+        listener = await bide.listen_tcp("127.0.0.1", 0)
+        with pytest.raises(ValueError, match="limit must be at least 1"):
+            listener.serve(handler, limit=0)
+        with pytest.raises(TypeError, match="handler"):
+            listener.serve(3)
+        listener.close()
+
+    run(main())
+
+
+def test_tcp_serve_outlasts_a_shortage_of_descriptors(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def main():
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            server = bide.spawn(listener.serve(echo))
+            with socket.socket() as client:
+                client.connect(listener.address)
+                highest = max(int(fd) for fd in os.listdir("/proc/self/fd"))
+                resource.setrlimit(resource.RLIMIT_NOFILE,
+                                   (highest + 1, hard))
+                held = []
+                try:
+                    while True:
+                        held.append(os.dup(0))
+                except OSError:
+                    pass
+                while not seen:
+                    await bide.sleep(0.001)
+                for fd in held:
+                    os.close(fd)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                client.send(b"x")
+                assert await bide.spawn_blocking(client.recv, 1) == b"x"
+            server.cancel()
+
+    try:
+        run(main())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [report.exc_value.errno for report in seen] == [errno.EMFILE]
