@@ -950,13 +950,34 @@ BIDE_API int bide_stream_pair(bide_loop *l, bide_stream *out[2]);
 
 /** A stream over `fd`, a connected stream socket (TCP or Unix) or an end of a
  * pipe. `fd` becomes the stream's: non-blocking, closed on exec and with the
- * stream. On error it stays the caller's. A pipe ends by its close: shutdown is
- * ENOTSOCK, and reading the end to write to ENOTCONN, writing the other EPIPE.
- * BIDE_EINVALID: another kind of descriptor, such as a file, which is never
- * anything but ready (read it in a blocking job), or a terminal, a datagram
- * socket. System errors: EBADF, not open; ENOTCONN, not connected; EEXIST, the
- * loop has a stream over it. */
+ * stream (0, 1 and 2 are not closed). On error it stays the caller's. A pipe
+ * ends by its close: shutdown is ENOTSOCK, and reading the end to write to
+ * ENOTCONN, writing the other EPIPE. BIDE_EINVALID: another kind of descriptor,
+ * such as a file, which is never anything but ready (read it in a blocking
+ * job), a terminal, a datagram socket. System errors: EBADF, not open;
+ * ENOTCONN, not connected. */
 BIDE_API int bide_stream_open_fd(bide_loop *l, int fd, bide_stream **out);
+
+/* -- names ---------------------------------------------------------------- */
+
+/** Addresses in the order in which bide_tcp_connect tries them. */
+typedef struct bide_addresses {
+    size_t count;
+    bide_address *list; /* in the same block */
+} bide_addresses;
+
+/** Looks `host` up, a name or an address, on a thread of the resolver's own;
+ * `port` (0..65535) is put into the results. An address does not wait. Leaves a
+ * bide_addresses of at least one in `w->value.as.ptr`, to be freed by
+ * bide_resolved_free. BIDE_ENAME: there is no such name. BIDE_EINVALID. */
+BIDE_API int bide_resolve(const char *host, int port, bide_wait *w);
+
+/** The name of a numeric `address`: a string in `w->value.as.ptr`, to be freed
+ * by bide_resolved_free. BIDE_ENAME: it has none. BIDE_EINVALID: no address. */
+BIDE_API int bide_reverse(const char *address, bide_wait *w);
+
+/** Frees a result of either; NULL is fine. Any thread. */
+BIDE_API void bide_resolved_free(void *result);
 
 /* -- readiness of a descriptor -------------------------------------------- */
 
@@ -990,9 +1011,9 @@ BIDE_API void bide_notify_closing(bide_loop *l, int fd);
  * Signals are counted, not queued, as the system does: those that arrive before
  * a listener asks again are one result, with their number.
  *
- * `signums`: `count` different ones. BIDE_EINVALID: one of them cannot be
- * listened to (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, no signal), is
- * there twice, or `count` is 0. EAGAIN: 128 loops listen already. */
+ * `signums`: `count` different ones. BIDE_EINVALID: one of them is no signal or
+ * cannot be listened to (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL) or
+ * is there twice, or `count` is 0. EAGAIN: 128 loops listen already. */
 BIDE_API int bide_signal_new(bide_loop *l, const int *signums, size_t count,
                              bide_signal **out);
 

@@ -13,6 +13,27 @@ bide__address_literal(const char *host, int port, bide__sockaddr *out)
            uv_ip6_addr(host, port, &out->v6) == 0;
 }
 
+int
+bide__address_unix(const char *path, bide__sockaddr *out)
+{
+    size_t n = strlen(path), room = sizeof out->local.sun_path;
+    bool abstract = *path == '@';
+    if (n == (abstract ? 1 : 0))
+        return BIDE_EINVALID;
+#ifndef __linux__
+    if (abstract)
+        return UV_ENOTSUP;
+#endif
+    if (n + !abstract > room)
+        return UV_ENAMETOOLONG;
+    memset(out, 0, sizeof *out);
+    out->any.sa_family = AF_UNIX;
+    memcpy(out->local.sun_path, path, n);
+    if (abstract)
+        out->local.sun_path[0] = 0;
+    return (int)(offsetof(struct sockaddr_un, sun_path) + n + !abstract);
+}
+
 /* -- lists ---------------------------------------------------------------- */
 
 static bide__addresses *
@@ -114,11 +135,28 @@ text_v6(const struct sockaddr_in6 *a, bide_address *out)
     return rc;
 }
 
+/* A zero inside an abstract name shows as '@', too. */
+static int
+text_unix(const struct sockaddr_un *a, bide_address *out)
+{
+    size_t n = sizeof a->sun_path;
+    while (n > 0 && a->sun_path[n - 1] == 0)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        out->host[i] = a->sun_path[i] ? a->sun_path[i] : '@';
+    out->host[n] = 0;
+    out->port = 0;
+    out->family = BIDE_UNIX;
+    return 0;
+}
+
 int
 bide__address_text(const bide__sockaddr *a, bide_address *out)
 {
     if (a->any.sa_family == AF_INET6)
         return text_v6(&a->v6, out);
+    if (a->any.sa_family == AF_UNIX)
+        return text_unix(&a->local, out);
     if (a->any.sa_family != AF_INET)
         return BIDE_EINVALID;
     out->family = 4;

@@ -108,8 +108,9 @@ bide_future_wait(bide_future *f, bide_wait *w)
         return rc;
     if (!atomic_load_explicit(&f->settled, memory_order_acquire)) {
         bide__lock_take(&f->lock);
-        rc = bide__loop_bind(&f->loop, w->task->loop);
         bool settled = atomic_load_explicit(&f->settled, memory_order_relaxed);
+        if (!settled) /* a settler may be posting to the loop before */
+            rc = bide__loop_bind(&f->loop, w->task->loop);
         bide__lock_drop(&f->lock);
         if (rc)
             return rc;

@@ -18,6 +18,8 @@ enum { QUEUE_MAX = 128 };
 struct bide_listener {
     bide__endpoint base;
     int fd;
+    bide__adopt adopt;
+    bide__unix_file file;
     bool polling;
     bide_link acceptors; /* waits */
     bide_link queue;     /* streams, each with our reference */
@@ -93,7 +95,7 @@ accept_next(bide_listener *l)
     int fd = bide__socket_accept(l->fd);
     if (fd < 0)
         return fd;
-    int rc = bide__tcp_adopt(l->base.object.loop, fd, &s);
+    int rc = l->adopt(l->base.object.loop, fd, &s);
     if (rc)
         bide__socket_close(fd);
     else
@@ -188,14 +190,16 @@ shut(bide__endpoint *e)
 {
     bide_listener *l = bide__of(e, bide_listener, base);
     uv_close((uv_handle_t *)&l->poll, on_closed);
+    bide__unix_remove(&l->file);
     bide__socket_close(l->fd);
     bide__io_fire_all(&l->acceptors, BIDE_ECLOSED);
     while (!bide__list_empty(&l->queue))
         bide_stream_unref(pop(l));
 }
 
-static int
-open_at(bide_loop *loop, int fd, bide_listener **out)
+int
+bide__listener_open(bide_loop *loop, int fd, bide__adopt adopt,
+                    const bide__unix_file *file, bide_listener **out)
 {
     bide_listener *l = bide__endpoint_new(sizeof *l, loop, shut);
     if (!l)
@@ -206,6 +210,9 @@ open_at(bide_loop *loop, int fd, bide_listener **out)
         return rc;
     }
     l->fd = fd;
+    l->adopt = adopt;
+    if (file)
+        l->file = *file;
     bide__list_init(&l->acceptors);
     bide__list_init(&l->queue);
     bide__endpoint_open(&l->base);
@@ -220,7 +227,7 @@ bide__listener_new(bide_loop *loop, const bide__sockaddr *a,
     int fd = bide__socket_listen(a, o);
     if (fd < 0)
         return fd;
-    int rc = open_at(loop, fd, out);
+    int rc = bide__listener_open(loop, fd, bide__tcp_adopt, NULL, out);
     if (rc)
         bide__socket_close(fd);
     return rc;

@@ -2,9 +2,18 @@
 #ifndef BIDE_LISTENER_H
 #define BIDE_LISTENER_H
 
-#include "address.h"
+#include "unix_file.h"
+
+/** Makes a stream of an accepted descriptor, which on error stays with the
+ * caller. */
+typedef int (*bide__adopt)(bide_loop *l, int fd, bide_stream **out);
 
 int bide__listener_new(bide_loop *loop, const bide__sockaddr *a,
                        const bide_tcp_options *o, bide_listener **out);
+
+/** On a listening descriptor, which on error stays with the caller; `file`,
+ * copied, may be NULL and is removed at the close. */
+int bide__listener_open(bide_loop *loop, int fd, bide__adopt adopt,
+                        const bide__unix_file *file, bide_listener **out);
 
 #endif

@@ -231,6 +231,8 @@ bide_loop_wake_fd(bide_loop *l)
 {
     if (l->wake_open)
         return l->wake_fds[1];
+    if (atomic_load(&l->closed))
+        return BIDE_ECLOSED;
     int rc = uv_pipe(l->wake_fds, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
     if (rc)
         return rc;
@@ -354,7 +356,7 @@ bide__loop_turn(bide_loop *l)
     l->polling = true;
     if (bide__list_empty(&l->ready))
         rc = poll_idle(l);
-    else if (l->handle_count || l->wake_open)
+    else if (l->handle_count) /* the wake descriptor only ends blocking polls */
         uv_run(&l->uv, UV_RUN_NOWAIT);
     l->polling = false;
     if (rc)

@@ -9,6 +9,9 @@ struct bide_semaphore {
     bide_link waiters; /* w->u.count: how many */
 };
 
+/* A count that the signed integers of host languages can hold. */
+static const size_t UNBOUNDED = SIZE_MAX / 2;
+
 static bool abort_acquire(bide_wait *w, bool forced);
 static void undo_acquire(bide_wait *w);
 
@@ -28,7 +31,7 @@ bide_semaphore_new(size_t permits, bool bounded, const char *name,
     if (!s)
         return BIDE_ENOMEMORY;
     s->permits = permits;
-    s->bound = bounded ? permits : SIZE_MAX;
+    s->bound = bounded || permits > UNBOUNDED ? permits : UNBOUNDED;
     bide__list_init(&s->waiters);
     *out = s;
     return 0;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,8 +22,8 @@ prepare(int fd)
 }
 #endif
 
-static int
-open_socket(int family)
+int
+bide__socket_open(int family)
 {
 #ifdef SOCK_CLOEXEC
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -62,7 +63,7 @@ set_up(int fd, const bide__sockaddr *a, const bide_tcp_options *o)
 int
 bide__socket_listen(const bide__sockaddr *a, const bide_tcp_options *o)
 {
-    int fd = open_socket(a->any.sa_family);
+    int fd = bide__socket_open(a->any.sa_family);
     if (fd < 0)
         return fd;
     int rc = set_up(fd, a, o);
@@ -113,11 +114,22 @@ bide__socket_accept(int fd)
     return got;
 }
 
+/* Zeroed, so that a Unix name, which may have no end of its own, shows where
+ * it ends. */
 int
 bide__socket_name(int fd, bide__sockaddr *out)
 {
     socklen_t size = sizeof *out;
+    memset(out, 0, sizeof *out);
     return getsockname(fd, &out->any, &size) ? -errno : 0;
+}
+
+int
+bide__socket_peer(int fd, bide__sockaddr *out)
+{
+    socklen_t size = sizeof *out;
+    memset(out, 0, sizeof *out);
+    return getpeername(fd, &out->any, &size) ? -errno : 0;
 }
 
 void

@@ -1,4 +1,4 @@
-/* Listening sockets of the system. */
+/* Sockets of the system. */
 #ifndef BIDE_SOCKET_H
 #define BIDE_SOCKET_H
 
@@ -11,7 +11,13 @@ int bide__socket_listen(const bide__sockaddr *a, const bide_tcp_options *o);
  * that broke while it was waiting is passed over. */
 int bide__socket_accept(int fd);
 
+/** A new stream socket, non-blocking and closed on exec. */
+int bide__socket_open(int family);
+
+/** Of our end, and of the peer's. */
 int bide__socket_name(int fd, bide__sockaddr *out);
+int bide__socket_peer(int fd, bide__sockaddr *out);
+
 void bide__socket_close(int fd);
 
 #endif

@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include "reader.h"
+#include "socket.h"
 #include "stream_state.h"
 #include "writer.h"
 
@@ -76,4 +77,26 @@ bide_stream_fd(const bide_stream *s)
         return BIDE_ECLOSED;
     int rc = uv_fileno(&s->uv.handle, &fd);
     return rc ? rc : (int)fd;
+}
+
+static int
+name(const bide_stream *s, bide_address *out,
+     int (*ask)(int fd, bide__sockaddr *a))
+{
+    bide__sockaddr a;
+    int fd = bide_stream_fd(s);
+    int rc = fd < 0 ? fd : ask(fd, &a);
+    return rc ? rc : bide__address_text(&a, out);
+}
+
+int
+bide_stream_local(const bide_stream *s, bide_address *out)
+{
+    return name(s, out, bide__socket_name);
+}
+
+int
+bide_stream_peer(const bide_stream *s, bide_address *out)
+{
+    return name(s, out, bide__socket_peer);
 }

@@ -1,6 +1,6 @@
 /* What a stream is made of; reader, writer and stream each work on their part.
  * Nothing here knows which kind of libuv stream it is: the module that makes a
- * stream (tcp) initialises the union's member.
+ * stream (tcp, pipe) initialises the union's member.
  *
  * Invariants
  * - libuv reads on while nobody waits, up to a high-water mark: stopping and
@@ -35,6 +35,7 @@ struct bide_stream {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp;
+        uv_pipe_t pipe;
     } uv;
 };
 

@@ -1,6 +1,5 @@
 #include "tcp.h"
 
-#include "address.h"
 #include "stream.h"
 #include "stream_state.h"
 
@@ -69,29 +68,4 @@ bide_tcp_keepalive(bide_stream *s, bool on, unsigned delay)
     if (on && delay == 0)
         return BIDE_EINVALID;
     return uv_tcp_keepalive(&s->uv.tcp, on, delay);
-}
-
-static int
-name(const bide_stream *s, bide_address *out,
-     int (*ask)(const uv_tcp_t *, struct sockaddr *, int *))
-{
-    bide__sockaddr a;
-    int size = sizeof a;
-    int rc = refused(s);
-    if (rc)
-        return rc;
-    rc = ask(&s->uv.tcp, &a.any, &size);
-    return rc ? rc : bide__address_text(&a, out);
-}
-
-int
-bide_stream_local(const bide_stream *s, bide_address *out)
-{
-    return name(s, out, uv_tcp_getsockname);
-}
-
-int
-bide_stream_peer(const bide_stream *s, bide_address *out)
-{
-    return name(s, out, uv_tcp_getpeername);
 }

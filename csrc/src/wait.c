@@ -70,9 +70,14 @@ has_deadline(const bide_task *t)
     return false;
 }
 
-/* The walk follows one wait per task, and no further than there are tasks: a
- * cycle that had a way out when it closed (a deadline cleared since, a race that
- * stayed at one operand) may be in the graph. */
+/* Longer cycles are found when nothing can go on any more: the walk is taken at
+ * every wait, and a queue of tasks, each joining the one before, would make it
+ * as long as there are tasks. */
+enum { LONGEST_CYCLE = 256 };
+
+/* The walk follows one wait per task, and ends: a cycle that had a way out when
+ * it closed (a deadline cleared since, a race left with one operand) may be in
+ * the graph. */
 bool
 bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
@@ -80,7 +85,7 @@ bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
     w->kind = kind;
     w->object = object;
     const bide_wait *at = w;
-    for (size_t most = self->loop->tasks + 1; most; most--) {
+    for (int most = LONGEST_CYCLE; most; most--) {
         const bide_task *t = at->kind->blocker ? at->kind->blocker(at) : NULL;
         if (!t)
             return false;

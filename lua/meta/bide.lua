@@ -590,6 +590,41 @@ function bide.tcp.connect(host, port, options) end
 ---@return bide.listener? listener, string? message, string? code
 function bide.tcp.listen(host, port, options) end
 
+-- -- Unix sockets, descriptors ------------------------------------------------
+
+bide.unix = {}
+
+---@class bide.unix_options
+---@field mode? integer Permissions of the file; default: what the umask leaves.
+---@field backlog? integer Default 1024.
+
+---Connects to the Unix socket at `path`, of at most 107 bytes; "@name" is in
+---Linux's abstract namespace, "./@name" a file. Waits while the backlog of the
+---listener is full. A cancelled connect leaves nothing open.
+---@param path string
+---@return bide.stream? stream, string? message, string? code
+function bide.unix.connect(path) end
+
+---Listens on `path`, as above. The file of a socket that nobody listens on any
+---more is replaced; anything else in that place is EADDRINUSE. The file is
+---removed when the listener is closed.
+---@param path string
+---@param options? bide.unix_options
+---@return bide.listener? listener, string? message, string? code
+function bide.unix.listen(path, options) end
+
+---Two streams that are connected to each other.
+---@return bide.stream? first, bide.stream | string second, string? code
+function bide.socketpair() end
+
+---A stream over a descriptor: a connected stream socket or an end of a pipe. It
+---becomes the stream's, non-blocking and closed with it (0, 1 and 2 are not
+---closed); on an error it stays yours. EINVALID for other kinds, such as files and terminals. A pipe ends by
+---close: it has no shutdown and no addresses (ENOTSOCK).
+---@param fd integer
+---@return bide.stream? stream, string? message, string? code
+function bide.open_fd(fd) end
+
 ---A connection. One task may read and one may write at a time: a second reader
 ---gets an error, a second writer waits for its turn. What a read did not return
 ---stays for the next one, also when it is cancelled.
@@ -636,8 +671,10 @@ function stream:shutdown() end
 function stream:close() end
 ---@return boolean
 function stream:closed() end
+---The host and port of the peer; of a Unix socket its path, "" if it has none.
 ---@return string? host, (integer | string)? port, string? code
 function stream:peer() end
+---Of our end, as peer().
 ---@return string? host, (integer | string)? port, string? code
 function stream:address() end
 ---@param on? boolean Default true.
@@ -648,6 +685,10 @@ function stream:nodelay(on) end
 function stream:keepalive(seconds) end
 ---@return integer? fd, string? message, string? code
 function stream:fd() end
+
+---@class bide.serve_options : bide.stream_options
+---@field drain? number Seconds for handlers after the listener is closed.
+---@field signals? (string | integer)[] Such as {"INT", "TERM"}.
 
 ---@class bide.listener
 local listener = {}
@@ -663,17 +704,128 @@ function listener:clients() end
 ---it ends. An error of a handler is reported and ends its connection only. The
 ---tasks lie below the caller: serve returns when the listener has been closed
 ---and they have ended, and its cancellation is theirs.
+---
+---signals: the first of them that comes closes the listener, another one cancels
+---the handlers that are left. drain: how long handlers have once the listener is
+---closed, by a signal or otherwise; then they are cancelled. Without it they
+---have as long as they take. serve returns true after all of these.
 ---@param handler fun(stream: bide.stream)
----@param options? bide.stream_options
+---@param options? bide.serve_options
 ---@return true
 function listener:serve(handler, options) end
 
+---Raises for a Unix socket.
 ---@return integer? port, string? message, string? code
 function listener:port() end
+---Host and port; of a Unix socket its path.
 ---@return string? host, (integer | string)? port, string? code
 function listener:address() end
 function listener:close() end
 ---@return boolean
 function listener:closed() end
+
+-- -- intervals ----------------------------------------------------------------
+
+---@class bide.interval_options
+---@field missed? "burst" | "delay" | "skip"
+
+---Ticks at a fixed distance: `for when in iv do ... end` or iv:tick().
+---@class bide.interval
+---@overload fun(): number
+local interval = {}
+
+---The first tick is due now, the others `period` seconds apart. `missed` tells
+---what becomes of ticks when the program was more than 5 ms late to ask for one:
+---  burst  they keep their times; those that are due come at once (the default)
+---  delay  the next comes a period after the late one was given
+---  skip   the next comes at the next multiple of the period
+---@param period number Seconds, above 0.
+---@param options? bide.interval_options
+---@return bide.interval
+function bide.interval(period, options) end
+
+---Waits for the next tick: the time it was due, on the clock of bide.now. A
+---cancelled wait loses none. Only one task may wait at a time.
+---@return number when
+function interval:tick() end
+---Lets the next tick be due one period from now.
+function interval:reset() end
+---@return number seconds
+function interval:period() end
+---@return "burst" | "delay" | "skip"
+function interval:missed() end
+
+-- -- signals ------------------------------------------------------------------
+
+---A listener for signals of the process. Close it, or let a for loop do that:
+---  for name, count in bide.signals("USR1", "HUP") do ... end
+---@class bide.signals
+---@overload fun(): (string | integer)?, integer?
+local signals = {}
+
+---Listens from now on. Meanwhile the default action of the signals is off, and
+---bide.run leaves SIGINT alone. Every listener gets each signal. Raises for
+---signals that cannot be caught.
+---@param ... string | integer "USR1" or "SIGUSR1"; a number for others.
+---@return bide.signals signals, nil, nil, bide.signals closing
+function bide.signals(...) end
+
+---Waits for one of the signals: its name (a number if it has none here), and how
+---often it came since it was last given. Signals are counted, not queued. A
+---cancelled wait loses none. nil, message, "ECLOSED" once closed.
+---@return (string | integer)? name, (integer | string)? count, string? code
+function signals:wait() end
+---Stops listening; the last listener to go puts back what was before.
+function signals:close() end
+---@return boolean
+function signals:closed() end
+
+-- -- names --------------------------------------------------------------------
+
+---@class bide.address
+---@field host string A numeric address.
+---@field port integer
+---@field family integer 4 or 6.
+
+---Looks up `host`, a name or an address, on threads of the resolver's own; an
+---address does not wait. The list is in the order in which bide.tcp.connect tries
+---the addresses. nil, message, "ENAME" when there is no such name. A cancelled
+---look-up is dropped.
+---@param host string
+---@param port? integer Put into the results. Default 0.
+---@return bide.address[]? addresses, string? message, string? code
+function bide.resolve(host, port) end
+
+---The name of a numeric IPv4 or IPv6 address; nil, message, "ENAME" when it has
+---none.
+---@param address string
+---@return string? name, string? message, string? code
+function bide.reverse(address) end
+
+-- -- readiness ----------------------------------------------------------------
+
+---A descriptor: its number, a file of the io library, or an object with a method
+---getfd, as LuaSocket's.
+---@alias bide.fd integer | file* | { getfd: fun(self): integer }
+
+---Waits until `fd` can be read without blocking, has failed or its peer has hung
+---up, for libraries that do their own I/O. Nothing is read. Several tasks may
+---wait for the same one, in both directions: all wake. nil, message, code:
+---"EPERM" for files and directories, which are always ready, "EBADF" for one
+---that is not open, "ECLOSED" after notify_closing.
+---@param fd bide.fd
+---@return true? ready, string? message, string? code
+function bide.wait_readable(fd) end
+
+---The same for writing.
+---@param fd bide.fd
+---@return true? ready, string? message, string? code
+function bide.wait_writable(fd) end
+
+---Tells that `fd` is about to be closed: those who wait for it get "ECLOSED".
+---Without it they would wait until they are cancelled, or until its number is
+---waited for again.
+---@param fd bide.fd
+function bide.notify_closing(fd) end
 
 return bide

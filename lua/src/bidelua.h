@@ -84,7 +84,14 @@
     X(JOB, blocking)                                                           \
     X(STREAM, stream)                                                          \
     X(LISTENER, listener)                                                      \
-    X(TCP, tcp)
+    X(TCP, tcp)                                                                \
+    X(UNIX, unix)                                                              \
+    X(DESCRIPTOR, descriptor)                                                  \
+    X(READINESS, readiness)                                                    \
+    X(RESOLVE, resolve)                                                        \
+    X(INTERVAL, interval)                                                      \
+    X(SIGNALS, signal)                                                         \
+    X(DRAIN, drain)
 
 typedef enum bidelua_kind {
 #define BIDELUA__KIND(KIND, concept) BIDELUA_##KIND,
@@ -429,6 +436,10 @@ bool bidelua_interrupt_taken(void);
 
 /** Seconds (a number >= 0; math.huge: for ever) as ns; raises otherwise. */
 int64_t bidelua_checkseconds(lua_State *L, int arg);
+
+/** A string at `arg` without zeros, as the system's names are: raises
+ * otherwise. */
+const char *bidelua_checktext(lua_State *L, int arg);
 
 /** The point `ns` from now on the loop's clock. */
 int64_t bidelua_deadline(bide_loop *l, int64_t ns);

@@ -3,6 +3,9 @@
  * thread busy is interrupted by a count hook instead. From then on the handler
  * that was there before is back, so a second signal does what it always did.
  *
+ * While a task listens for SIGINT (signal.c) it is the task's, and none of this
+ * happens.
+ *
  * The handler only writes to the descriptor that wakes the loop, sets flags
  * and calls lua_sethook, which is made for that. */
 #include <errno.h>
@@ -26,17 +29,16 @@ static struct sigaction before;
 static lua_Hook saved_hook;
 static int saved_mask, saved_count;
 
-/* In a coroutine that has run for long since the signal; by now the loop may
- * have seen it. */
+/* In a coroutine that has run for long since the signal, unless the loop has
+ * seen it by now. It stays pending: the main task, too, is cancelled, should
+ * this be another. */
 static void
 on_busy(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     lua_sethook(L, saved_hook, saved_mask, saved_count);
-    if (!pending)
-        return;
-    pending = 0;
-    luaL_error(L, "interrupted!");
+    if (pending)
+        luaL_error(L, "interrupted!");
 }
 
 static void
@@ -56,9 +58,14 @@ on_signal(int signal)
     int kept = errno;
     bidelua_runtime *rt = atomic_load(&owner);
 
-    if (rt && !pthread_equal(pthread_self(), owner_thread)) {
+    if (bide_signal_watched(signal))
+        return;
+    if (rt == NULL) { /* a listener that outlived the run put it back */
+        sigaction(signal, &before, NULL);
+        raise(signal);
+    } else if (!pthread_equal(pthread_self(), owner_thread)) {
         pthread_kill(owner_thread, signal);
-    } else if (rt) {
+    } else {
         pending = 1;
         sigaction(signal, &before, NULL);
         if (rt->S->running)

@@ -2,10 +2,12 @@
  *
  *   srv:accept()               a stream, or nil, message, code
  *   for c in srv:clients() do  until the listener is closed
- *   srv:serve(handler, opts)   a task for each connection, below the caller
+ *   srv:serve(handler, opts)   a task for each connection, below the caller;
+ *                              drain.c has the graceful end
  *
  * clients() and serve() do not end for want of descriptors or memory: that is
  * told to the handler of bide.on_unhandled, and after a pause they go on.    */
+#include "drain.h"
 #include "scope.h"
 #include "stream.h"
 
@@ -135,7 +137,7 @@ listener_clients(lua_State *L)
 /* -- srv:serve(handler) ---------------------------------------------------- */
 
 /* serve's stack. */
-enum { LISTENER = 1, HANDLER, OPTIONS, SCOPE, CLIENT, STREAM };
+enum { LISTENER = 1, HANDLER, OPTIONS, DRAIN, SCOPE, CLIENT, STREAM };
 
 /* The message handler of a connection's task: reports the error where it was
  * raised. */
@@ -215,10 +217,20 @@ serve_joined(lua_State *L, bidelua_task *t, int status)
     return 1;
 }
 
+/* The listener was closed. */
+static int
+serve_drains(lua_State *L, bidelua_task *t)
+{
+    bidelua_drain_begin(L, t, DRAIN);
+    return bidelua_scope_join(L, t, lua_touserdata(L, SCOPE), serve_joined);
+}
+
 /* Accepts as long as there are connections, then parks. */
 static int
 serve_on(lua_State *L, bidelua_task *t, int status)
 {
+    if (status < 0 && bide_listener_closed(core_of(L)))
+        return serve_drains(L, t);
     if (status < 0)
         return bidelua_raise(L, t, status);
     for (;;) {
@@ -241,7 +253,7 @@ serve_accepted(lua_State *L, bidelua_task *t, int status)
     }
     if (try_again(L, t, status))
         return bidelua_await(L, t, sleep_a_little(t), serve_on);
-    return bidelua_scope_join(L, t, lua_touserdata(L, SCOPE), serve_joined);
+    return serve_drains(L, t);
 }
 
 static int
@@ -255,10 +267,12 @@ listener_serve(lua_State *L)
         luaL_argerror(L, HANDLER,
                       "a handler is needed: srv:serve(function(c) ... end)");
     lua_settop(L, OPTIONS);
-    bidelua_stream_checkoptions(L, OPTIONS);
+    bidelua_stream_checkoptions(L, OPTIONS, true);
     bidelua_task *t = bidelua_enter(L, S, "listener:serve");
+    bidelua_drain_new(L, S, OPTIONS);
     bidelua_scope_open(L, t, &plain);
     lua_toclose(L, SCOPE);
+    bidelua_drain_watch(L, t, DRAIN, LISTENER, SCOPE);
     bidelua_pushfunction(L, S, client);
     t->what = "listener:serve";
     return serve_on(L, t, 0);
@@ -281,6 +295,9 @@ listener_port(lua_State *L)
     int status = bide_listener_address(check(L)->core, &a);
     if (status < 0)
         return bidelua_fail(L, NULL, status);
+    if (a.family == BIDE_UNIX)
+        return luaL_error(L, "listener:port: a Unix socket has no port; see "
+                             "listener:address");
     lua_pushinteger(L, a.port);
     return 1;
 }
@@ -308,6 +325,8 @@ listener_tostring(lua_State *L)
     bidelua_listener *l = check(L);
     if (!l->core || bide_listener_address(l->core, &a) < 0)
         lua_pushliteral(L, "bide.listener (closed)");
+    else if (a.family == BIDE_UNIX)
+        lua_pushfstring(L, "bide.listener on %s", a.host);
     else
         lua_pushfstring(L, "bide.listener on %s port %d", a.host, a.port);
     return 1;

@@ -84,12 +84,33 @@ bidelua_unanchor(bidelua_state *S, int slot)
 
 /* -- arguments ------------------------------------------------------------ */
 
+/* An option's value lies at the top of the stack, not among the arguments. */
+static void
+refuse_seconds(lua_State *L, int arg)
+{
+    if (arg > 0)
+        luaL_argerror(L, arg, "seconds must be a number >= 0");
+    luaL_error(L, "an option in seconds must be a number >= 0, got %s",
+               luaL_tolstring(L, arg, NULL));
+}
+
+const char *
+bidelua_checktext(lua_State *L, int arg)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, arg, &n);
+
+    luaL_argcheck(L, strlen(text) == n, arg, "it must not contain zeros");
+    return text;
+}
+
 int64_t
 bidelua_checkseconds(lua_State *L, int arg)
 {
-    lua_Number s = luaL_checknumber(L, arg);
+    lua_Number s = arg > 0 ? luaL_checknumber(L, arg) : lua_tonumber(L, arg);
 
-    luaL_argcheck(L, s >= 0, arg, "seconds must be a number >= 0");
+    if (!(s >= 0) || !lua_isnumber(L, arg))
+        refuse_seconds(L, arg);
     if (s >= 9.2e9) /* 292 years: what int64_t ns hold */
         return BIDE_FOREVER;
     return (int64_t)ceil(s * 1e9);

@@ -164,7 +164,7 @@ seconds_field(lua_State *L, int arg, const char *key, int64_t otherwise)
     int64_t ns = otherwise;
 
     if (lua_getfield(L, arg, key) != LUA_TNIL) {
-        if (!lua_isnumber(L, -1) || lua_tonumber(L, -1) < 0)
+        if (!lua_isnumber(L, -1) || !(lua_tonumber(L, -1) >= 0))
             luaL_error(L, "bide.run: option '%s' must be seconds >= 0", key);
         ns = bidelua_checkseconds(L, -1);
     }

@@ -358,6 +358,8 @@ bidelua_pushaddress(lua_State *L, int status, const bide_address *a)
     if (status < 0)
         return bidelua_fail(L, NULL, status);
     lua_pushstring(L, a->host);
+    if (a->family == BIDE_UNIX)
+        return 1;
     lua_pushinteger(L, a->port);
     return 2;
 }
@@ -427,6 +429,11 @@ stream_tostring(lua_State *L)
         lua_pushliteral(L, "bide.stream (closed)");
     else if (bide_stream_peer(s->core, &a) < 0)
         lua_pushliteral(L, "bide.stream");
+    else if (a.family == BIDE_UNIX && *a.host)
+        lua_pushfstring(L, "bide.stream to %s", a.host);
+    else if (a.family == BIDE_UNIX)
+        lua_pushfstring(L, "bide.stream over descriptor %d",
+                        bide_stream_fd(s->core));
     else
         lua_pushfstring(L, "bide.stream to %s port %d", a.host, a.port);
     return 1;

@@ -24,11 +24,12 @@ bidelua_stream *bidelua_stream_new(lua_State *L, bidelua_state *S);
 int bidelua_io_failed(lua_State *L, bidelua_task *t, int status);
 
 /* The options of connections, {nodelay = true, keepalive = seconds}, in the
- * table at `arg` (nil: none): checked, and set. */
-void bidelua_stream_checkoptions(lua_State *L, int arg);
+ * table at `arg` (nil: none): checked, and set. `serving`: those of serve are
+ * there too. */
+void bidelua_stream_checkoptions(lua_State *L, int arg, bool serving);
 void bidelua_stream_configure(lua_State *L, int arg, bidelua_stream *s);
 
-/* Pushes host and port; or answers as above. */
+/* Pushes host and port, or the path of a Unix socket; or answers as above. */
 int bidelua_pushaddress(lua_State *L, int status, const bide_address *a);
 
 #endif

@@ -67,12 +67,14 @@ option_int(lua_State *L, int arg, const char *name, int most)
 }
 
 void
-bidelua_stream_checkoptions(lua_State *L, int arg)
+bidelua_stream_checkoptions(lua_State *L, int arg, bool serving)
 {
     static const char *const known[] = {"nodelay", "keepalive", NULL};
+    static const char *const of_serve[] = {"nodelay", "keepalive", "drain",
+                                           "signals", NULL};
     if (lua_isnoneornil(L, arg))
         return;
-    bidelua_checkoptions(L, arg, known);
+    bidelua_checkoptions(L, arg, serving ? of_serve : known);
     option_int(L, arg, "keepalive", 32767);
 }
 
@@ -108,11 +110,11 @@ static int
 tcp_connect(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
-    const char *host = luaL_checkstring(L, 1);
+    const char *host = bidelua_checktext(L, 1);
     int port = check_port(L, 2, 1);
     luaL_argcheck(L, *host, 1, "a host name or address is needed");
     lua_settop(L, 3);
-    bidelua_stream_checkoptions(L, 3);
+    bidelua_stream_checkoptions(L, 3, false);
     bidelua_task *t = bidelua_enter(L, S, "bide.tcp.connect");
     bidelua_stream_new(L, S);
     int r = bide_tcp_connect(host, port, &t->wait);
@@ -138,7 +140,7 @@ tcp_listen(lua_State *L)
     static const char *const known[] = {"backlog", "reuse_port", "v6_only",
                                         NULL};
     bidelua_state *S = bidelua_self(L);
-    const char *host = luaL_optstring(L, 1, "");
+    const char *host = lua_isnoneornil(L, 1) ? "" : bidelua_checktext(L, 1);
     int port = check_port(L, 2, 0);
     lua_settop(L, 3);
     if (!lua_isnil(L, 3))

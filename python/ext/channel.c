@@ -237,9 +237,9 @@ static PyObject *
 channel_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)args;
-    if (bidepy_no_arguments("recv", nargs))
-        return NULL;
-    return (PyObject *)bidepy_op_new(bidepy_of(self), &recv_kind, self);
+    return bidepy_no_arguments("recv", nargs)
+               ? NULL
+               : (PyObject *)bidepy_op_new(bidepy_of(self), &recv_kind, self);
 }
 
 static PyObject *
@@ -431,8 +431,7 @@ PyDoc_STRVAR(doc_recv_blocking,
              "the thread of a runtime.");
 PyDoc_STRVAR(doc_iter_blocking,
              "iter_blocking($self, /)\n--\n\n"
-             "An iterator for threads that receives until the channel is "
-             "closed and empty.");
+             "An iterator for threads, until it is closed and empty.");
 PyDoc_STRVAR(doc_close,
              "close($self, /)\n--\n\n"
              "No more sends: waiting senders get ClosedError and keep their "
@@ -450,8 +449,7 @@ static PyMethodDef methods[] = {
      METH_FASTCALL | METH_KEYWORDS | METH_CLASS, doc_unbounded},
     {"send", channel_send, METH_O, doc_send},
     {"try_send", channel_try_send, METH_O, doc_try_send},
-    {"recv", (PyCFunction)(void (*)(void))channel_recv, METH_FASTCALL,
-     doc_recv},
+    {"recv", BIDEPY_METHOD(channel_recv), METH_FASTCALL, doc_recv},
     {"try_recv", channel_try_recv, METH_NOARGS, doc_try_recv},
     {"recv_many", (PyCFunction)(void (*)(void))channel_recv_many,
      METH_FASTCALL | METH_KEYWORDS, doc_recv_many},
@@ -471,8 +469,7 @@ static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
                                 {NULL, 0, 0, 0, NULL}};
 
 static PyGetSetDef getters[] = {
-    {"closed", channel_closed, NULL, "Whether close() was called (bool).",
-     NULL},
+    {"closed", channel_closed, NULL, "Whether close() was called.", NULL},
     {"capacity", channel_capacity, NULL,
      "How many values it holds at most (int); None: unbounded.", NULL},
     BIDEPY_PRIMITIVE_NAME,

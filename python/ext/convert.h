@@ -80,6 +80,9 @@ int bidepy_parse(const bidepy_signature *sig, PyObject *const *args,
 int bidepy_parse_tuple(const bidepy_signature *sig, PyObject *args,
                        PyObject *kwargs, PyObject **out);
 
+/** A METH_FASTCALL function in a table of methods. */
+#define BIDEPY_METHOD(f) ((PyCFunction)(void (*)(void))(f))
+
 /** For a METH_FASTCALL function without arguments: the interpreter calls those
  * directly, METH_NOARGS ones by the general way. 0, or -1 with TypeError. */
 static inline int

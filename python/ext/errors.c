@@ -1,9 +1,6 @@
 /* Codes to exceptions, and errors that have nobody to go to. */
 #include "bidepy.h"
 
-#include <errno.h>
-#include <string.h>
-
 /* -- making the classes --------------------------------------------------- */
 
 /* New: a class `name` with the docstring `doc`, shown by the module. */
@@ -121,15 +118,10 @@ class_of(bidepy_state *st, int code)
 static void
 raise_system(int code, const char *what)
 {
-    PyObject *args;
-    const char *gap = *what ? ": " : "";
-    if (code > -3000)
-        args = Py_BuildValue(
-            "(iN)", -code,
-            PyUnicode_FromFormat("%s%s%s", what, gap, strerror(-code)));
-    else
-        args = Py_BuildValue("(N)", PyUnicode_FromFormat("%s%s%s", what, gap,
-                                                         bide_strerror(code)));
+    PyObject *text = PyUnicode_FromFormat("%s%s%s", what, *what ? ": " : "",
+                                          bide_strerror(code));
+    PyObject *args = code > -3000 ? Py_BuildValue("(iN)", -code, text)
+                                  : Py_BuildValue("(N)", text);
     if (!args)
         return;
     PyErr_SetObject(PyExc_OSError, args);

@@ -406,12 +406,10 @@ future_dealloc(PyObject *future)
                                                       : &self->st->future_pool);
 }
 
-#define METHOD(f) ((PyCFunction)(void (*)(void))(f))
-
 static PyMethodDef future_methods[] = {
     {"set_result", set_result, METH_O, set_result_doc},
     {"set_exception", set_exception, METH_O, set_exception_doc},
-    {"cancel", METHOD(cancel), METH_FASTCALL, cancel_doc},
+    {"cancel", BIDEPY_METHOD(cancel), METH_FASTCALL, cancel_doc},
     {"done", done, METH_NOARGS,
      "done($self, /)\n--\n\nWhether the future is settled. Any thread."},
     {"cancelled", cancelled, METH_NOARGS,
@@ -423,8 +421,8 @@ static PyMethodDef future_methods[] = {
     {"exception", exception, METH_NOARGS,
      "exception($self, /)\n--\n\nThe exception, or None. Raises Cancelled if "
      "cancelled,\nInvalidStateError while not settled. Any thread."},
-    {"result_blocking", METHOD(result_blocking), METH_FASTCALL | METH_KEYWORDS,
-     result_blocking_doc},
+    {"result_blocking", BIDEPY_METHOD(result_blocking),
+     METH_FASTCALL | METH_KEYWORDS, result_blocking_doc},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
      "Future[int] is the type of futures that give an int."},
     {NULL, NULL, 0, NULL}};

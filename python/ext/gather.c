@@ -321,7 +321,7 @@ race(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 }
 
 PyMethodDef bidepy_gather_functions[] = {
-    {"gather", (PyCFunction)(void (*)(void))gather,
-     METH_FASTCALL | METH_KEYWORDS, gather_doc},
-    {"race", (PyCFunction)(void (*)(void))race, METH_FASTCALL, race_doc},
+    {"gather", BIDEPY_METHOD(gather), METH_FASTCALL | METH_KEYWORDS,
+     gather_doc},
+    {"race", BIDEPY_METHOD(race), METH_FASTCALL, race_doc},
     {NULL, NULL, 0, NULL}};

@@ -250,16 +250,15 @@ group_dealloc(PyObject *group)
     bidepy_free(self, NULL);
 }
 
-#define METHOD(f) ((PyCFunction)(void (*)(void))(f))
-
 static PyMethodDef group_methods[] = {
     {"__aenter__", group_aenter, METH_NOARGS, NULL},
-    {"__aexit__", METHOD(group_aexit), METH_FASTCALL, NULL},
-    {"spawn", METHOD(group_spawn), METH_FASTCALL | METH_KEYWORDS, spawn_doc},
-    {"create_task", METHOD(group_spawn), METH_FASTCALL | METH_KEYWORDS,
+    {"__aexit__", BIDEPY_METHOD(group_aexit), METH_FASTCALL, NULL},
+    {"spawn", BIDEPY_METHOD(group_spawn), METH_FASTCALL | METH_KEYWORDS,
+     spawn_doc},
+    {"create_task", BIDEPY_METHOD(group_spawn), METH_FASTCALL | METH_KEYWORDS,
      "create_task($self, coro, /, *, name=None, token=None, context=None)\n"
      "--\n\nasyncio's name for spawn()."},
-    {"cancel", METHOD(group_cancel), METH_FASTCALL, cancel_doc},
+    {"cancel", BIDEPY_METHOD(group_cancel), METH_FASTCALL, cancel_doc},
     {NULL, NULL, 0, NULL}};
 
 PyDoc_STRVAR(

@@ -149,9 +149,9 @@ listener_serve(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     PyObject *helpers = PyImport_ImportModule("bide._helpers");
     if (!helpers)
         return NULL;
-    PyObject *coro = PyObject_CallMethod(helpers, "serve", "OOOOOO", self,
-                                         given[0], limit, token, drain,
-                                         given[4] ? given[4] : Py_None);
+    PyObject *coro =
+        PyObject_CallMethod(helpers, "serve", "OOOOOO", self, given[0], limit,
+                            token, drain, given[4] ? given[4] : Py_None);
     Py_DECREF(helpers);
     return coro;
 }
@@ -302,10 +302,10 @@ static PyMemberDef members[] = {
 static char port_only[] = "port";
 
 static PyGetSetDef getters[] = {
-    {"address", listener_address, NULL, "Where it listens: (host, port), or the path of a Unix socket.",
-     NULL},
-    {"port", listener_address, NULL, "The port it listens on (int); ValueError for a Unix socket.",
-     port_only},
+    {"address", listener_address, NULL,
+     "Where it listens: (host, port), or the path of a Unix socket.", NULL},
+    {"port", listener_address, NULL,
+     "The port it listens on (int); ValueError for a Unix socket.", port_only},
     {"closed", listener_closed, NULL, "Whether it is closed (bool).", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -293,7 +293,7 @@ op_repr(PyObject *op)
 static PyMethodDef op_methods[] = {
     {"send", op_send_method, METH_O,
      "send($self, value, /)\n--\n\nThe iterator protocol of awaitables."},
-    {"throw", (PyCFunction)(void (*)(void))op_throw, METH_FASTCALL,
+    {"throw", BIDEPY_METHOD(op_throw), METH_FASTCALL,
      "throw($self, type, value=None, traceback=None, /)\n--\n\n"
      "Ends the wait and raises the exception."},
     {"close", op_close, METH_NOARGS,

@@ -9,13 +9,11 @@ typedef struct bidepy_op bidepy_op;
 enum {
     /** Dropping one that was never awaited is no mistake. */
     BIDEPY_OP_QUIET = 1,
-    /** Works without a task, and never parks. */
-    BIDEPY_OP_READY = 2,
     /** Cannot be a part of a race of waits: bide.race gives it a task. */
-    BIDEPY_OP_NO_RACE = 4,
+    BIDEPY_OP_NO_RACE = 2,
     /** `owner` holds no Python objects and `arg` stays NULL: no cycle can go
      * through the operation, so the collector need not know it. */
-    BIDEPY_OP_LEAF = 8
+    BIDEPY_OP_LEAF = 4
 };
 
 typedef struct bidepy_op_kind {

@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-_Thread_local bidepy_runtime *bidepy_running;
+_Thread_local bidepy_runtime *bidepy_running BIDEPY_TLS;
 
 bidepy_runtime *
 bidepy_runtime_here(bidepy_state *st, const char *what)

@@ -282,6 +282,6 @@ run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     return result;
 }
 
-PyMethodDef bidepy_run_functions[] = {{"run", (PyCFunction)(void (*)(void))run,
-                                       METH_FASTCALL | METH_KEYWORDS, run_doc},
-                                      {NULL, NULL, 0, NULL}};
+PyMethodDef bidepy_run_functions[] = {
+    {"run", BIDEPY_METHOD(run), METH_FASTCALL | METH_KEYWORDS, run_doc},
+    {NULL, NULL, 0, NULL}};

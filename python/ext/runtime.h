@@ -41,8 +41,15 @@ int bidepy_asyncgens_begin(bidepy_runtime *self);
 bool bidepy_asyncgens_close(bidepy_runtime *self);
 void bidepy_asyncgens_end(bidepy_runtime *self);
 
+#if defined(__GNUC__)
+/** Found without a call; a module loaded late may use a pointer's worth. */
+#define BIDEPY_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define BIDEPY_TLS
+#endif
+
 /** The runtime this thread runs, or NULL; of any interpreter. */
-extern _Thread_local bidepy_runtime *bidepy_running;
+extern _Thread_local bidepy_runtime *bidepy_running BIDEPY_TLS;
 
 /** The runtime of `st` that this thread runs; NULL with NoRuntimeError. `what`
  * names the caller ("bide.sleep()"). */

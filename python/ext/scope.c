@@ -111,8 +111,8 @@ PyMethodDef bidepy_scope_functions[] = {
     {"timeout", timeout, METH_O, timeout_doc},
     {"timeout_at", timeout_at, METH_O, timeout_at_doc},
     {"move_on_after", move_on_after, METH_O, move_on_after_doc},
-    {"shield", (PyCFunction)(void (*)(void))shield,
-     METH_FASTCALL | METH_KEYWORDS, shield_doc},
+    {"shield", BIDEPY_METHOD(shield), METH_FASTCALL | METH_KEYWORDS,
+     shield_doc},
     {NULL, NULL, 0, NULL}};
 
 /* -- entering and leaving ------------------------------------------------- */
@@ -336,12 +336,10 @@ scope_dealloc(PyObject *scope)
 
 static PyMethodDef scope_methods[] = {
     {"__enter__", scope_enter, METH_NOARGS, NULL},
-    {"__exit__", (PyCFunction)(void (*)(void))scope_exit, METH_FASTCALL, NULL},
+    {"__exit__", BIDEPY_METHOD(scope_exit), METH_FASTCALL, NULL},
     {"__aenter__", scope_aenter, METH_NOARGS, NULL},
-    {"__aexit__", (PyCFunction)(void (*)(void))scope_aexit, METH_FASTCALL,
-     NULL},
-    {"cancel", (PyCFunction)(void (*)(void))scope_cancel, METH_FASTCALL,
-     scope_cancel_doc},
+    {"__aexit__", BIDEPY_METHOD(scope_aexit), METH_FASTCALL, NULL},
+    {"cancel", BIDEPY_METHOD(scope_cancel), METH_FASTCALL, scope_cancel_doc},
     {"when", scope_when, METH_NOARGS,
      "when($self, /)\n--\n\nThe deadline in seconds of bide.now(), or None."},
     {"reschedule", scope_reschedule, METH_O,

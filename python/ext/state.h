@@ -57,7 +57,6 @@ typedef struct bidepy_state {
      * that stalls. Kept by blocking.c. */
     Py_ssize_t pool_threads;
     struct bidepy_job *jobs; /* submitted and not done */
-    uint64_t unnamed;        /* counts runtimes, for reports */
 } bidepy_state;
 
 extern struct PyModuleDef bidepy_module;

@@ -311,8 +311,7 @@ task_dealloc(PyObject *task)
 }
 
 static PyMethodDef task_methods[] = {
-    {"cancel", (PyCFunction)(void (*)(void))task_cancel, METH_FASTCALL,
-     cancel_doc},
+    {"cancel", BIDEPY_METHOD(task_cancel), METH_FASTCALL, cancel_doc},
     {"done", task_done, METH_NOARGS,
      "done($self, /)\n--\n\nWhether the task has ended."},
     {"cancelled", task_cancelled, METH_NOARGS,
@@ -413,7 +412,6 @@ current_task(PyObject *module, PyObject *unused)
 }
 
 PyMethodDef bidepy_task_functions[] = {
-    {"spawn", (PyCFunction)(void (*)(void))spawn, METH_FASTCALL | METH_KEYWORDS,
-     spawn_doc},
+    {"spawn", BIDEPY_METHOD(spawn), METH_FASTCALL | METH_KEYWORDS, spawn_doc},
     {"current_task", current_task, METH_NOARGS, current_task_doc},
     {NULL, NULL, 0, NULL}};

@@ -98,11 +98,9 @@ now(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return PyFloat_FromDouble((double)bide_loop_now(runtime->loop, true) / 1e9);
 }
 
-#define METHOD(f) ((PyCFunction)(void (*)(void))(f))
-
 PyMethodDef bidepy_time_functions[] = {
     {"sleep", sleep_for, METH_O, sleep_doc},
     {"sleep_until", sleep_until, METH_O, sleep_until_doc},
-    {"yield_now", METHOD(yield_now), METH_FASTCALL, yield_now_doc},
-    {"now", METHOD(now), METH_FASTCALL, now_doc},
+    {"yield_now", BIDEPY_METHOD(yield_now), METH_FASTCALL, yield_now_doc},
+    {"now", BIDEPY_METHOD(now), METH_FASTCALL, now_doc},
     {NULL, NULL, 0, NULL}};

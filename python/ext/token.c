@@ -132,9 +132,12 @@ token_child(PyObject *token, PyObject *const *args, Py_ssize_t nargs,
 bide_token *
 bidepy_token_use(bidepy_state *st, PyObject *token, bide_loop *loop)
 {
-    if (check_parent(st, &token))
-        return NULL;
     token_object *self = (token_object *)token;
+    if (!Py_IS_TYPE(token, st->type.token)) {
+        PyErr_Format(PyExc_TypeError, "token must be a CancelToken, not %.100s",
+                     Py_TYPE(token)->tp_name);
+        return NULL;
+    }
     int rc = start_clocks(self, loop);
     if (rc == 0)
         return self->token;
@@ -320,11 +323,10 @@ token_dealloc(PyObject *token)
 
 static PyMethodDef token_methods[] = {
     {"__enter__", token_enter, METH_NOARGS, NULL},
-    {"__exit__", (PyCFunction)(void (*)(void))token_exit, METH_FASTCALL, NULL},
-    {"cancel", (PyCFunction)(void (*)(void))token_cancel, METH_FASTCALL,
-     cancel_doc},
-    {"child", (PyCFunction)(void (*)(void))token_child,
-     METH_FASTCALL | METH_KEYWORDS, child_doc},
+    {"__exit__", BIDEPY_METHOD(token_exit), METH_FASTCALL, NULL},
+    {"cancel", BIDEPY_METHOD(token_cancel), METH_FASTCALL, cancel_doc},
+    {"child", BIDEPY_METHOD(token_child), METH_FASTCALL | METH_KEYWORDS,
+     child_doc},
     {"raise_if_cancelled", token_check, METH_NOARGS,
      "raise_if_cancelled($self, /)\n--\n\nRaise Cancelled(reason) if the token "
      "is cancelled; any thread."},

@@ -272,8 +272,53 @@ test_wait_for_a_member_of_a_cycle_ends(void **state)
     world_expect(&wd, "b:cancelled a:both c:locked");
 }
 
+/* -- long cycles ---------------------------------------------------------- */
+
+/* Each joins the one spawned after it, the last one the first. */
+static void
+joins_the_next(actor *a)
+{
+    BEGIN(a);
+    AWAIT(a, bide_task_join(&((actor *)a->extra)->task, &a->w));
+    if (a->rc == BIDE_EDEADLOCK)
+        trace(a, "refused");
+    END(a);
+}
+
+static int
+run_ring(size_t length, const char *wanted)
+{
+    world wd;
+    world_begin(&wd, 0);
+    actor *first = actor_spawn(&wd, "first", joins_the_next, NULL);
+    actor *last = first;
+    for (size_t i = 1; i < length; i++) {
+        actor *a = actor_spawn(&wd, "other", joins_the_next, NULL);
+        last->extra = a;
+        last = a;
+    }
+    last->extra = first;
+    int rc = bide_loop_run(wd.loop, NULL);
+    if (rc)
+        bide_scope_cancel(bide_loop_root(wd.loop), number(0));
+    world_run(&wd);
+    world_expect(&wd, wanted);
+    return rc;
+}
+
+/* The look for cycles has an end, so that a queue of joins does not cost the
+ * square of its length; what it misses ends as a stall. */
+static void
+test_cycle_too_long_to_follow_is_a_stall(void **state)
+{
+    (void)state;
+    assert_int_equal(run_ring(256, "other:refused"), 0);
+    assert_int_equal(run_ring(300, ""), BIDE_ESTALLED);
+}
+
 TEST_MAIN("deadlock", T(lock_that_closes_a_cycle_is_an_error),
           T(cycle_with_a_deadline_is_none),
           T(cycle_with_a_deadline_elsewhere_is_none),
           T(cycle_through_a_join_is_an_error),
-          T(wait_for_a_member_of_a_cycle_ends))
+          T(wait_for_a_member_of_a_cycle_ends),
+          T(cycle_too_long_to_follow_is_a_stall))

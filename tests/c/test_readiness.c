@@ -255,6 +255,39 @@ test_readiness_of_a_reused_descriptor_ends_the_old_waits(void **state)
     ends_expect(&e, "s:sends old:ECLOSED new:readable");
 }
 
+/* Both waits of the race are for the same number; in between, it changes. */
+static void
+races(actor *a)
+{
+    ends *e = a->arg;
+    int fresh[2];
+    BEGIN(a);
+    bide_race_begin(&a->task);
+    CHECK_INT(bide_wait_readable(e->fd[0], &a->w), BIDE_PARKED);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fresh), 0);
+    CHECK_INT(dup2(fresh[0], e->fd[0]), e->fd[0]);
+    close(fresh[0]);
+    shut_end(e, 1);
+    e->fd[1] = fresh[1];
+    bide_wait_init(&a->w2, &a->task);
+    CHECK_INT(bide_wait_writable(e->fd[0], &a->w2), BIDE_ECLOSED);
+    CHECK(!bide_race_end(&a->task, true));
+    CHECK_INT(io_waits(a), 0);
+    AWAIT_OK(a, bide_wait_writable(e->fd[0], &a->w));
+    trace(a, "writable");
+    END(a);
+}
+
+static void
+test_readiness_race_for_a_reused_descriptor_is_decided(void **state)
+{
+    (void)state;
+    ends e;
+    ends_begin(&e);
+    actor_spawn(&e.wd, "a", races, &e);
+    ends_expect(&e, "a:writable");
+}
+
 /* The old descriptor lives on as a duplicate, whose events mean nothing. */
 static void
 reuses_with_a_duplicate(actor *a)
@@ -390,6 +423,7 @@ TEST_MAIN("readiness", T(readable_wakes_when_data_arrives),
           T(readiness_wakes_when_the_peer_hangs_up),
           T(readiness_notify_closing_ends_the_waits),
           T(readiness_of_a_reused_descriptor_ends_the_old_waits),
+          T(readiness_race_for_a_reused_descriptor_is_decided),
           T(readiness_ignores_a_duplicate_of_the_old_descriptor),
           T(readiness_of_what_cannot_be_polled_is_an_error),
           T(readiness_of_many_descriptors),

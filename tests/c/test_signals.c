@@ -239,6 +239,34 @@ test_signal_handler_set_later_stays(void **state)
     check_end();
 }
 
+/* Somebody saves our handler, outlives the listener and puts it back: the
+ * signal does what it did before there was a listener. */
+static void
+test_signal_handler_put_back_too_late_acts_as_before(void **state)
+{
+    (void)state;
+    struct sigaction ours, now;
+    listens s;
+    signal(SIGUSR1, count_signal);
+    handled = 0;
+    listens_begin(&s, SIGUSR1, 0);
+    sigaction(SIGUSR1, NULL, &ours);
+    listens_expect(&s, "");
+    sigaction(SIGUSR1, &ours, NULL);
+    raise(SIGUSR1);
+    CHECK_INT(handled, 1);
+    signal(SIGWINCH, SIG_DFL); /* which ignores it */
+    listens_begin(&s, SIGWINCH, 0);
+    sigaction(SIGWINCH, NULL, &ours);
+    listens_expect(&s, "");
+    sigaction(SIGWINCH, &ours, NULL);
+    raise(SIGWINCH);
+    sigaction(SIGWINCH, NULL, &now);
+    CHECK(now.sa_handler == SIG_DFL);
+    signal(SIGUSR1, SIG_DFL);
+    check_end();
+}
+
 static void
 closes(actor *a)
 {
@@ -375,7 +403,9 @@ TEST_MAIN("signals", T(signal_wakes_its_listener),
           T(signal_cancelled_wait_loses_nothing),
           T(signal_dropped_goes_to_the_next),
           T(signal_listener_puts_back_what_was_before),
-          T(signal_handler_set_later_stays), T(signal_close_wakes_the_waits),
+          T(signal_handler_set_later_stays),
+          T(signal_handler_put_back_too_late_acts_as_before),
+          T(signal_close_wakes_the_waits),
           T(signal_that_cannot_be_listened_to_is_an_error),
           T(signals_of_another_thread_are_all_counted),
           T(signal_listeners_come_and_go_under_fire),

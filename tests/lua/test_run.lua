@@ -244,6 +244,25 @@ function test_interrupt_stops_a_busy_task()
     eq(status, 0)
 end
 
+function test_interrupt_of_a_busy_task_cancels_main_too()
+    local text, status = interrupted [[
+        bide.on_unhandled(function(message) print((message:match("busy"))) end)
+        local ok, err = pcall(bide.run, function()
+            bide.spawn({ name = "busy" }, function()
+                interrupt()
+                while true do end
+            end)
+            local cleanup <close> = setmetatable({}, { __close = function()
+                print("cleaned")
+            end })
+            bide.sleep(1000)
+        end)
+        print(ok, err)
+    ]]
+    eq(text, "cleaned\nbusy\nfalse\tinterrupted!\n")
+    eq(status, 0)
+end
+
 function test_interrupt_can_be_left_to_the_host()
     local text = interrupted [[
         print(pcall(bide.run, function()

@@ -76,6 +76,15 @@ function test_tcp_options_can_be_set()
     end)
 end
 
+function test_tcp_host_with_a_zero_is_an_error()
+  bide.run(function()
+    lu.assertErrorMsgContains("must not contain zeros", bide.tcp.connect,
+      "127.0.0.1\0.example", 1)
+    lu.assertErrorMsgContains("must not contain zeros", bide.tcp.listen,
+      "127.0.0.1\0.example", 0)
+  end)
+end
+
 function test_tcp_read_takes_at_most_what_was_asked()
     with_pair(function(a, b)
         a:write("abcdef")

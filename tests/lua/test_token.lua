@@ -147,6 +147,12 @@ end
 function test_token_checks_its_options()
     lu.assertErrorMsgContains("unknown option 'time'", bide.token, { time = 1 })
     lu.assertErrorMsgContains("table expected", bide.token, 5)
+    for _, bad in ipairs { -1, 0 / 0, "soon", {} } do
+        run(function()
+            lu.assertErrorMsgContains("an option in seconds must be a number >= 0",
+                bide.token, { timeout = bad })
+        end)
+    end
 end
 
 support.finish()

@@ -12,7 +12,7 @@ from pathlib import Path
 from .counts import Counts, pytest
 from .pythons import default_python
 from .runner import BUILD, ROOT, Failed, Log
-from .trees import build_preset
+from .trees import configure_preset
 
 C_TREES = ("csrc", "python", "lua", "tests", "examples", "benchmarks")
 
@@ -69,8 +69,8 @@ def header_alone(log: Log) -> Counts:
 
 def tidy(log: Log) -> Counts:
     """clang-tidy over the core and the bindings; one count for each file."""
-    tree = build_preset(log, "clang",
-                        f"-DPython_EXECUTABLE={default_python().path}")
+    tree = configure_preset(log, "clang",
+                            f"-DPython_EXECUTABLE={default_python().path}")
     compiled = json.loads((tree / "compile_commands.json").read_text())
     parts = [ROOT / part for part in ("csrc/src", "python/ext", "lua/src")]
     sources = sorted({Path(entry["file"]) for entry in compiled

@@ -8,10 +8,16 @@ from pathlib import Path
 from .runner import BUILD, ROOT, Log
 
 
-def build_preset(log: Log, preset: str, *options: str) -> Path:
-    """Configures and builds a preset; its tree."""
+def configure_preset(log: Log, preset: str, *options: str) -> Path:
+    """Configures a preset; its tree."""
     tree = BUILD / preset
     log.run("cmake", "--preset", preset, "-B", tree, *options)
+    return tree
+
+
+def build_preset(log: Log, preset: str, *options: str) -> Path:
+    """Configures a preset and builds as much of it as can be; its tree."""
+    tree = configure_preset(log, preset, *options)
     log.run("cmake", "--build", tree, "-j", str(os.cpu_count() or 2),
             "--", "-k", "0")
     return tree
