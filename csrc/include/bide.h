@@ -374,10 +374,10 @@ bide_wait_take(bide_wait *w)
 BIDE_API void bide_wait_drop(bide_wait *w);
 
 /** Writes, as one line of text, what `w` waits for and why that may take long:
- * object, holder, what the holder waits for, and so on. For a wait that answered
- * BIDE_EDEADLOCK (until its task goes on) this is the cycle; for a parked one
- * the chain as it stands. At most `size` bytes with the final zero; the result
- * is the full length, as of snprintf. */
+ * object, holder, what the holder waits for, and so on. For a wait that
+ * answered BIDE_EDEADLOCK (until its task goes on) this is the cycle; for a
+ * parked one the chain as it stands. At most `size` bytes with the final zero;
+ * the result is the full length, as of snprintf. */
 BIDE_API size_t bide_wait_explain(const bide_wait *w, char *out, size_t size);
 
 /** Starts a race: several waits of one task, of which the first to fire drops
@@ -625,8 +625,8 @@ BIDE_API void bide_mutex_unref(bide_mutex *m);
 
 /** Ends with 0 when the task holds `m`. BIDE_EDEADLOCK at once when it already
  * does, or when the wait would close a cycle of tasks that wait for each other
- * without a deadline (bide_wait_explain names it). BIDE_EBROKEN: the holder ended without unlocking; the mutex stays
- * broken until bide_mutex_reset. */
+ * without a deadline (bide_wait_explain names it). BIDE_EBROKEN: the holder
+ * ended without unlocking; the mutex stays broken until bide_mutex_reset. */
 BIDE_API int bide_mutex_lock(bide_mutex *m, bide_wait *w);
 
 /** As lock, or BIDE_EWOULDBLOCK. */

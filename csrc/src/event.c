@@ -1,4 +1,5 @@
-/* A flag that tasks wait for. Invariant: there are no waiters while it is set. */
+/* A flag that tasks wait for. Invariant: there are no waiters while it is set.
+ */
 #include "object.h"
 
 struct bide_event {

@@ -18,7 +18,8 @@ static inline void
 bide__lock_wait(bide__lock *lock)
 {
     do {
-        for (int spins = 0; atomic_load_explicit(&lock->held, memory_order_relaxed); spins++)
+        for (int spins = 0;
+             atomic_load_explicit(&lock->held, memory_order_relaxed); spins++)
             if (spins > 60)
                 sched_yield();
     } while (atomic_exchange_explicit(&lock->held, true, memory_order_acquire));

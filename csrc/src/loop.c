@@ -266,10 +266,9 @@ void
 bide__loop_resume(bide_loop *l)
 {
     for (int n = BIDE__POLL_INTERVAL; n && !bide__list_empty(&l->ready); n--) {
-        bide_task *t = l->seed
-                           ? next_in_seeded_order(l)
-                           : bide__of(bide__list_pop(&l->ready), bide_task,
-                                      ready);
+        bide_task *t =
+            l->seed ? next_in_seeded_order(l)
+                    : bide__of(bide__list_pop(&l->ready), bide_task, ready);
         t->state = BIDE_TASK_RUNNING;
         l->current = t;
         l->budget = BIDE__BUDGET;

@@ -63,11 +63,11 @@ struct bide_loop {
     bool wake_open;
 
     bide_scope root;
-    bide_link struck; /* scopes whose cancellation is still to be spread */
+    bide_link struck;  /* scopes whose cancellation is still to be spread */
     bide_link handles; /* bide__handle */
     size_t handle_count;
-    char *scratch; /* for reads of all streams */
-    bide__spares spares; /* of their buffers */
+    char *scratch;                     /* for reads of all streams */
+    bide__spares spares;               /* of their buffers */
     struct bide__readiness *readiness; /* made on first use, as the next */
     struct bide__signals *signals;
 

@@ -53,7 +53,8 @@ bide__object_free(bide__object *o)
     bide__free(o);
 }
 
-/** Whether `t` may use `o`: what bide__wait_refused says, or BIDE_EWRONGLOOP. */
+/** Whether `t` may use `o`: what bide__wait_refused says, or BIDE_EWRONGLOOP.
+ */
 static inline int
 bide__object_enter(bide__object *o, bide_task *t)
 {

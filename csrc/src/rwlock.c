@@ -1,6 +1,7 @@
 /* Many readers or one writer, first come, first served.
  * Invariant: the head of the queue cannot go: it is a writer and the lock is
- * taken, or a reader and there is a writer; whatever changes that calls serve. */
+ * taken, or a reader and there is a writer; whatever changes that calls serve.
+ */
 #include "object.h"
 
 struct bide_rwlock {
@@ -132,8 +133,7 @@ try_take(bide_rwlock *rw, bide_task *t, bool write)
 {
     if (rw->broken)
         return BIDE_EBROKEN;
-    if (rw->writer || !bide__list_empty(&rw->waiters) ||
-        (write && rw->readers))
+    if (rw->writer || !bide__list_empty(&rw->waiters) || (write && rw->readers))
         return BIDE_EWOULDBLOCK;
     if (write)
         give_write(rw, t);

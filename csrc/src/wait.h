@@ -104,8 +104,9 @@ bide__wait_fire_all(bide_link *queue, int status)
 }
 
 /** Whether parking `w` for `object` would close a cycle of tasks, each waiting
- * for the next, that nothing else ends: no task in it has a deadline, or another
- * wait beside this one. Leaves kind and object in `w` for bide_wait_explain. */
+ * for the next, that nothing else ends: no task in it has a deadline, or
+ * another wait beside this one. Leaves kind and object in `w` for
+ * bide_wait_explain. */
 bool bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind,
                          void *object);
 

@@ -18,7 +18,7 @@ def search(limit):
     """A long computation that notices when nobody waits for it any more."""
     token = bide.current_token()
     for n in range(limit):
-        if n % 1000 == 0 and token.cancelled:
+        if n % 1000 == 0 and token and token.cancelled:
             return n
     return limit
 
