@@ -25,7 +25,7 @@ def consume(messages, count):
 
 
 async def main():
-    messages = bide.Channel(256, name="messages")
+    messages: bide.Channel[tuple[int, str]] = bide.Channel(256, name="messages")
     thread = bide.spawn_thread(consume, messages, MESSAGES, name="consumer")
     seen = batches = largest = 0
     while True:

@@ -252,6 +252,7 @@ test_task_of_a_closed_loop_is_refused(void **state)
     assert_int_equal(bide_loop_post(l, &p), BIDE_ECLOSED);
     assert_int_equal(bide_job_submit(l, &j), BIDE_ECLOSED);
     assert_int_equal(bide_loop_run(l, NULL), BIDE_ECLOSED);
+    assert_int_equal(bide_loop_wake_fd(l), BIDE_ECLOSED);
     bide_loop_wake(l);
     bide_loop_unref(l);
 }

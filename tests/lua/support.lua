@@ -74,6 +74,22 @@ function support.settle(rounds)
     end
 end
 
+-- A listener on a free port of this machine.
+function support.listen()
+    return assert(bide.tcp.listen("127.0.0.1", 0))
+end
+
+-- Runs fn(a, b, srv) with the two ends of a TCP connection.
+function support.with_pair(fn)
+    return bide.run(function()
+        local srv <close> = support.listen()
+        local accepting = bide.spawn(srv.accept, srv)
+        local a <close> = assert(bide.tcp.connect("127.0.0.1", srv:port()))
+        local b <close> = assert(accepting:await())
+        return fn(a, b, srv)
+    end)
+end
+
 -- Calls fn; an error gets `note` in front.
 function support.noting(note, fn, ...)
     local results = table.pack(xpcall(fn, function(err)
