@@ -73,6 +73,11 @@ def test_a_command_past_its_time_is_ended(tmp_path: Path) -> None:
         Log(tmp_path / "log").run("sh", "-c", "sleep 60 & wait", timeout=0.2)
 
 
+def test_a_command_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="/no/such: No such file"):
+        Log(tmp_path / "log").run("/no/such")
+
+
 def test_a_failing_stage_hides_none(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,12 +87,16 @@ def test_a_failing_stage_hides_none(
     def break_down(log: Log) -> None:
         log.run("sh", "-c", "echo the reason; false")
 
+    def stumble(log: Log) -> None:
+        raise KeyError("oops")
+
     def skip(log: Log) -> None:
         raise Skipped("not here")
 
     status = Suite([
         Stage("one", lambda log: None),
         Stage("bad", break_down),
+        Stage("wrong", stumble),
         Stage("later", lambda log: None, ["bad"]),
         Stage("absent", skip),
         Stage("counted", lambda log: Counts(7, 0)),
@@ -97,8 +106,9 @@ def test_a_failing_stage_hides_none(
     assert status == 1
     assert "FAILED: sh: exit status 1" in output
     assert "    | the reason\n" in output
+    assert "FAILED: the stage itself: KeyError('oops')" in output
     assert "skipped: not here" in output
-    assert output.endswith("failed: bad\n9 passed, 1 failed\n")
+    assert output.endswith("failed: bad, wrong\n9 passed, 2 failed\n")
 
 
 def test_the_excerpt_of_a_log_has_the_reason_and_the_end(

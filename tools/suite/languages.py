@@ -13,6 +13,7 @@ from .runner import BUILD, ROOT, Failed, Log, Skipped
 from .trees import build_preset, library_of_gcc, lua_paths
 
 NO_LEAKS = "detect_leaks=0:detect_stack_use_after_return=0"
+SOAK_SECONDS = 60
 BUSY_COLLECTOR = "collectgarbage('incremental', 0, 1000, 8)"
 
 
@@ -28,6 +29,12 @@ def build_release(log: Log) -> None:
 def c_tests(log: Log, preset: str) -> Counts:
     return log.count(cmocka, "ctest", "--test-dir", BUILD / preset, "-V",
                      "-j", str(os.cpu_count() or 2))
+
+
+def soak(log: Log) -> Counts:
+    """The soak for a minute: ctest's own runs of it take two seconds."""
+    return log.count(cmocka, BUILD / "release/tests/c/soak", env={
+        "BIDE_SOAK_SECONDS": str(SOAK_SECONDS)}, timeout=5 * SOAK_SECONDS)
 
 
 def python_tests(log: Log, python: Python | None, version: str) -> Counts:

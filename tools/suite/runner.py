@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +60,15 @@ class Log:
         """The output of `command`, logged. Failed when it does not succeed."""
         words = [str(word) for word in command]
         self._append("$ " + " ".join(words) + "\n")
-        with subprocess.Popen(
+        try:
+            process = subprocess.Popen(
                 words, cwd=cwd, env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True, errors="replace",
-                start_new_session=True) as process:
+                start_new_session=True)
+        except OSError as error:
+            raise Failed(f"{words[0]}: {error.strerror}") from None
+        with process:
             try:
                 output, _ = process.communicate(timeout=timeout)
                 problem = f"exit status {process.returncode}"
@@ -136,7 +141,7 @@ class Suite:
         log = Log(LOGS / (stage.name.replace(" ", "-") + ".log"))
         start = time.monotonic()
         try:
-            counts = stage.run(log) or Counts(1, 0)
+            counts = self._counts(stage, log)
         except Skipped as reason:
             print(f"skipped: {reason}")
             return
@@ -148,6 +153,16 @@ class Suite:
         self.total += counts
         print(f"{counts.passed:5} passed  {time.monotonic() - start:6.1f} s",
               flush=True)
+
+    def _counts(self, stage: Stage, log: Log) -> Counts:
+        """What the stage counted; its own mistakes are failures, too."""
+        try:
+            return stage.run(log) or Counts(1, 0)
+        except (Failed, Skipped):
+            raise
+        except Exception as error:
+            log.note(traceback.format_exc())
+            raise Failed(f"the stage itself: {error!r}") from None
 
     def _fail(self, stage: Stage, counts: Counts, why: str, log: Log) -> None:
         self.broken.append(stage.name)
