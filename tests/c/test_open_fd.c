@@ -231,7 +231,9 @@ test_open_fd_of_what_is_no_stream_is_an_error(void **state)
     refuses(wd.loop, open("/proc/self/exe", O_RDONLY), BIDE_EINVALID);
     refuses(wd.loop, open("/", O_RDONLY), BIDE_EINVALID);
     refuses(wd.loop, open("/dev/null", O_RDWR), BIDE_EINVALID);
-    refuses(wd.loop, open("/dev/ptmx", O_RDWR | O_NOCTTY), BIDE_EINVALID);
+    int terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+    if (terminal >= 0) /* not where /dev/pts is not mounted */
+        refuses(wd.loop, terminal, BIDE_EINVALID);
     refuses(wd.loop, socket(AF_INET, SOCK_DGRAM, 0), BIDE_EINVALID);
     refuses(wd.loop, socket(AF_UNIX, SOCK_DGRAM, 0), BIDE_EINVALID);
     refuses(wd.loop, socket(AF_INET, SOCK_STREAM, 0), -ENOTCONN);
