@@ -86,9 +86,11 @@ static void
 channel_dealloc(PyObject *self)
 {
     bidepy_primitive_clear(self);
+    Py_TRASHCAN_BEGIN(self, channel_dealloc);
     channel_clear(self);
     bide_channel_unref(core(self));
     bidepy_primitive_free(self);
+    Py_TRASHCAN_END;
 }
 
 struct visitor {
@@ -395,8 +397,7 @@ channel_repr(PyObject *self)
 
 PyDoc_STRVAR(doc_unbounded,
              "unbounded($type, /, *, name=None)\n--\n\n"
-             "A channel without a limit: a sender never waits, and memory is "
-             "the bound.");
+             "A channel without a limit but memory: a sender never waits.");
 PyDoc_STRVAR(doc_send,
              "send($self, value, /)\n--\n\n"
              "Put `value` in, waiting while the channel is full; first come, "
@@ -404,16 +405,16 @@ PyDoc_STRVAR(doc_send,
              "cancelled send put nothing in.");
 PyDoc_STRVAR(doc_try_send,
              "try_send($self, value, /)\n--\n\n"
-             "Put `value` in if there is room and no sender waits: True, else "
-             "False.\nClosedError. Any thread.");
+             "Put `value` in unless that needs a wait: True, else False.\n"
+             "ClosedError. Any thread.");
 PyDoc_STRVAR(doc_recv, "recv($self, /)\n--\n\n"
                        "The oldest value, waiting while there is none. "
                        "ClosedError: closed and empty.\nA cancelled recv loses "
                        "nothing: the next receiver gets the value.");
 PyDoc_STRVAR(doc_try_recv,
              "try_recv($self, /)\n--\n\n"
-             "The oldest value if one is there. WouldBlockError: empty. "
-             "ClosedError: closed and\nempty. Any thread.");
+             "The oldest value. WouldBlockError: there is none. ClosedError: "
+             "closed and empty.\nAny thread.");
 PyDoc_STRVAR(doc_recv_many,
              "recv_many($self, /, limit)\n--\n\n"
              "Wait for a value, then take all that are there, `limit` at most "
@@ -429,7 +430,7 @@ PyDoc_STRVAR(doc_recv_blocking,
              "recv() for threads: blocks this thread up to `timeout` seconds "
              "(None: for ever).\nTimeoutError, ClosedError; DeadlockError on "
              "the thread of a runtime.");
-PyDoc_STRVAR(doc_iter_blocking,
+PyDoc_STRVAR(doc_iter,
              "iter_blocking($self, /)\n--\n\n"
              "An iterator for threads, until it is closed and empty.");
 PyDoc_STRVAR(doc_close,
@@ -457,8 +458,7 @@ static PyMethodDef methods[] = {
      METH_FASTCALL | METH_KEYWORDS, doc_send_blocking},
     {"recv_blocking", (PyCFunction)(void (*)(void))bidepy_channel_recv_blocking,
      METH_FASTCALL | METH_KEYWORDS, doc_recv_blocking},
-    {"iter_blocking", bidepy_channel_iter_blocking, METH_NOARGS,
-     doc_iter_blocking},
+    {"iter_blocking", bidepy_channel_iter_blocking, METH_NOARGS, doc_iter},
     {"close", channel_close, METH_NOARGS, doc_close},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
      "Channel[T]: a channel of T, for type checkers."},

@@ -115,7 +115,7 @@ static const bidepy_op_kind wait_kind = {
     .name = "Condition.wait()",
     .start = wait_start,
     .fail = wait_fail,
-    .flags = BIDEPY_OP_NO_RACE | BIDEPY_OP_LEAF,
+    .flags = BIDEPY_OP_NO_RACE | BIDEPY_OP_LEAF | BIDEPY_OP_OWNED,
 };
 
 static PyObject *

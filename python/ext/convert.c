@@ -120,6 +120,11 @@ bidepy_duration(PyObject *seconds, const char *argument, int64_t *out)
                 PyErr_Format(PyExc_TypeError,
                              "%s must be a number of seconds, not %.100s",
                              argument, Py_TYPE(seconds)->tp_name);
+            else if (PyErr_ExceptionMatches(PyExc_OverflowError))
+                PyErr_Format(PyExc_OverflowError,
+                             "%s is too large a number of seconds: None waits "
+                             "for ever",
+                             argument);
             return -1;
         }
     }

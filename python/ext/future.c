@@ -393,6 +393,7 @@ future_dealloc(PyObject *future)
         PyObject_CallFinalizerFromDealloc(future))
         return;
     PyObject_GC_UnTrack(future);
+    Py_TRASHCAN_BEGIN(future, future_dealloc);
     if (self->weakrefs)
         PyObject_ClearWeakRefs(future);
     if (self->on_drop)
@@ -404,6 +405,7 @@ future_dealloc(PyObject *future)
     bidepy_label_clear(&self->label);
     bidepy_free(self, PyObject_GC_IsFinalized(future) ? NULL
                                                       : &self->st->future_pool);
+    Py_TRASHCAN_END;
 }
 
 static PyMethodDef future_methods[] = {

@@ -21,7 +21,9 @@ static PyObject *
 new_op(bidepy_state *st, const bidepy_op_kind *kind, int policy,
        PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *all = iterators(args, nargs, kind->name);
+    PyObject *all = bidepy_op_distinct(args, nargs, kind->name)
+                        ? NULL
+                        : iterators(args, nargs, kind->name);
     bidepy_group *group = all ? bidepy_group_new(st, policy) : NULL;
     bidepy_op *op = group ? bidepy_op_new(st, kind, (PyObject *)group) : NULL;
     Py_XDECREF((PyObject *)group);
@@ -199,9 +201,27 @@ decide(bidepy_op *op, bidepy_op *winner, int status)
     return 0;
 }
 
+/* Another race, or an await, may have had one of them meanwhile: then it is
+ * not this race's to end, and none is. */
+static bool
+are_new(bidepy_op *op)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(op->arg);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (child_at(op, i)->phase == BIDEPY_OP_NEW)
+            continue;
+        bidepy_op_raise_used(child_at(op, i));
+        Py_CLEAR(op->arg);
+        return false;
+    }
+    return true;
+}
+
 static int
 start_waits(bidepy_op *op)
 {
+    if (!are_new(op))
+        return BIDE_EHOST;
     bide_task *t = op->wait.task;
     Py_ssize_t n = PyTuple_GET_SIZE(op->arg);
     bidepy_op *child = NULL;
@@ -210,6 +230,7 @@ start_waits(bidepy_op *op)
     for (Py_ssize_t i = 0; i < n; i++) {
         child = child_at(op, i);
         bide_wait_init(&child->wait, t);
+        child->phase = BIDEPY_OP_RACED;
         status = child->kind->start(child);
         if (status != BIDE_PARKED || child->wait.state == BIDE_WAIT_FIRED)
             break;
@@ -251,7 +272,7 @@ drop_waits(bidepy_op *op)
 static void
 release_waits(bidepy_op *op)
 {
-    Py_ssize_t n = PyTuple_GET_SIZE(op->arg);
+    Py_ssize_t n = op->arg ? PyTuple_GET_SIZE(op->arg) : 0;
     for (Py_ssize_t i = 0; i < n; i++) {
         bidepy_op *child = child_at(op, i);
         if (child->phase == BIDEPY_OP_OVER)
@@ -283,9 +304,6 @@ are_waits(bidepy_state *st, PyObject *const *args, Py_ssize_t nargs)
         if (op->phase != BIDEPY_OP_NEW ||
             (op->kind->flags & BIDEPY_OP_NO_RACE) || op->kind->take)
             return false;
-        for (Py_ssize_t j = 0; j < i; j++)
-            if (args[j] == args[i])
-                return false;
     }
     return true;
 }
@@ -307,7 +325,8 @@ race(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     }
     if (!are_waits(st, args, nargs))
         return new_op(st, &race_kind, BIDEPY_FIRST_END, args, nargs);
-    PyObject *children = PyTuple_New(nargs);
+    PyObject *children =
+        bidepy_op_distinct(args, nargs, "race()") ? NULL : PyTuple_New(nargs);
     if (!children)
         return NULL;
     for (Py_ssize_t i = 0; i < nargs; i++)

@@ -136,6 +136,19 @@ token_cancelled(const bidepy_job *j)
     return j->above && bide_token_cancelled(j->above);
 }
 
+/* Awaiting it would read a StopIteration as a result. Takes `error` over. */
+static PyObject *
+contained(bidepy_job *j, PyObject *error)
+{
+    if (!PyErr_GivenExceptionMatches(error, PyExc_StopIteration))
+        return error;
+    PyErr_Format(PyExc_RuntimeError, "%R raised StopIteration", j->fn);
+    PyObject *made = bidepy_fetch();
+    PyException_SetContext(made, Py_NewRef(error));
+    PyException_SetCause(made, error);
+    return made;
+}
+
 static void
 call(bidepy_job *j)
 {
@@ -151,7 +164,7 @@ call(bidepy_job *j)
         PyContext_Exit(j->context);
         if (error) {
             j->failed = true;
-            j->result = error;
+            j->result = contained(j, error);
         }
     } else {
         j->failed = true;

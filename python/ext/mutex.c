@@ -102,7 +102,7 @@ static const bidepy_op_kind lock_kind = {
     .name = "Mutex.lock()",
     .start = lock_start,
     .fail = lock_fail,
-    .flags = BIDEPY_OP_LEAF,
+    .flags = BIDEPY_OP_LEAF | BIDEPY_OP_OWNED,
 };
 
 PyObject *

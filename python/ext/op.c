@@ -3,6 +3,7 @@
  * Invariants
  * - PARKED: `wait` is parked or fired, and the task's `parked` is this object,
  *   which the task's coroutine keeps alive on its stack.
+ * - RACED: `wait` belongs to a race (gather.c), which alone ends it.
  * - `release` of the kind runs once, when the phase becomes OVER.
  *
  * An operation is its own iterator. CPython 3.11 awaits through am_send;
@@ -23,9 +24,19 @@ bidepy_op_new(bidepy_state *st, const bidepy_op_kind *kind, PyObject *owner)
     self->origin = st->debug ? bidepy_here() : NULL;
     self->word.integer = 0;
     self->phase = BIDEPY_OP_NEW;
+    self->seen = false;
     if (!(kind->flags & BIDEPY_OP_LEAF))
         PyObject_GC_Track(self);
     return self;
+}
+
+void
+bidepy_op_raise_used(const bidepy_op *self)
+{
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s was awaited already: an operation runs once, call the "
+                 "method again for another",
+                 self->kind->name);
 }
 
 /* -- running -------------------------------------------------------------- */
@@ -93,10 +104,12 @@ take(bidepy_op *self)
                                                : BIDE_PARKED;
 }
 
-/* Ends a parked operation without a result. */
+/* Ends the operation without a result, unless it is a race's to end. */
 static void
 drop(bidepy_op *self)
 {
+    if (self->phase == BIDEPY_OP_NEW)
+        self->phase = BIDEPY_OP_OVER;
     if (self->phase != BIDEPY_OP_PARKED)
         return;
     bidepy_task *task = bidepy_task_of(self->wait.task);
@@ -145,10 +158,7 @@ op_send(PyObject *op, PyObject *value, PyObject **result)
     if (self->phase == BIDEPY_OP_NEW)
         return begin(self, result);
     *result = NULL;
-    PyErr_Format(PyExc_RuntimeError,
-                 "%s was awaited already: an operation runs once, call the "
-                 "method again for another",
-                 self->kind->name);
+    bidepy_op_raise_used(self);
     return PYGEN_ERROR;
 }
 
@@ -208,9 +218,7 @@ op_throw(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
     }
-    bidepy_op *self = (bidepy_op *)op;
-    drop(self);
-    self->phase = BIDEPY_OP_OVER;
+    drop((bidepy_op *)op);
     return raise_thrown(args[0], nargs > 1 ? args[1] : NULL,
                         nargs > 2 ? args[2] : NULL);
 }
@@ -219,10 +227,61 @@ static PyObject *
 op_close(PyObject *op, PyObject *unused)
 {
     (void)unused;
-    bidepy_op *self = (bidepy_op *)op;
-    drop(self);
-    self->phase = BIDEPY_OP_OVER;
+    drop((bidepy_op *)op);
     Py_RETURN_NONE;
+}
+
+/* -- as operands ---------------------------------------------------------- */
+
+static bool
+is_op(PyObject *o)
+{
+    const PyAsyncMethods *async = Py_TYPE(o)->tp_as_async;
+    return async && async->am_send == op_send;
+}
+
+int
+bidepy_op_movable(PyObject *awaitable, const char *what)
+{
+    if (!is_op(awaitable))
+        return 0;
+    bidepy_op *op = (bidepy_op *)awaitable;
+    unsigned flags = op->kind->flags;
+    if (!(flags & BIDEPY_OP_OWNED) || op->phase != BIDEPY_OP_NEW)
+        return 0;
+    PyErr_Format(PyExc_TypeError,
+                 "%s acts for the task that awaits it, and %s would await it "
+                 "in another task: await it where the lock is used%s",
+                 op->kind->name, what,
+                 flags & BIDEPY_OP_NO_RACE
+                     ? ", under bide.timeout() if it may take too long"
+                     : "; bide.race() takes it beside other operations, such "
+                       "as a sleep() or a recv(), but not beside coroutines");
+    return -1;
+}
+
+int
+bidepy_op_distinct(PyObject *const *args, Py_ssize_t nargs, const char *what)
+{
+    bidepy_op *twice = NULL;
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        if (!is_op(args[i]))
+            continue;
+        bidepy_op *op = (bidepy_op *)args[i];
+        if (op->seen)
+            twice = op;
+        op->seen = true;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++)
+        if (is_op(args[i]))
+            ((bidepy_op *)args[i])->seen = false;
+    if (!twice)
+        return 0;
+    PyErr_Format(PyExc_ValueError,
+                 "%s was given the same %s twice: an operation runs once, call "
+                 "the method again for another",
+                 what, twice->kind->name);
+    return -1;
 }
 
 /* -- the type ------------------------------------------------------------- */
@@ -256,8 +315,9 @@ static int
 op_clear(PyObject *op)
 {
     bidepy_op *self = (bidepy_op *)op;
+    if (self->phase == BIDEPY_OP_RACED)
+        return 0; /* clearing the race breaks the cycle */
     drop(self);
-    self->phase = BIDEPY_OP_OVER;
     Py_CLEAR(self->owner);
     Py_CLEAR(self->arg);
     return 0;
@@ -284,7 +344,8 @@ op_dealloc(PyObject *op)
 static PyObject *
 op_repr(PyObject *op)
 {
-    static const char *const phases[] = {"not awaited", "waiting", "over"};
+    static const char *const phases[] = {"not awaited", "waiting", "over",
+                                         "waiting"};
     bidepy_op *self = (bidepy_op *)op;
     return PyUnicode_FromFormat("<Operation %s %s>", self->kind->name,
                                 phases[self->phase]);

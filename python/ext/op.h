@@ -13,7 +13,9 @@ enum {
     BIDEPY_OP_NO_RACE = 2,
     /** `owner` holds no Python objects and `arg` stays NULL: no cycle can go
      * through the operation, so the collector need not know it. */
-    BIDEPY_OP_LEAF = 4
+    BIDEPY_OP_LEAF = 4,
+    /** What it takes belongs to the task that awaits it. */
+    BIDEPY_OP_OWNED = 8
 };
 
 typedef struct bidepy_op_kind {
@@ -51,6 +53,7 @@ struct bidepy_op {
         void *ptr;
     } word; /* any other argument */
     uint8_t phase;
+    bool seen; /* while the operands of gather() or race() are compared */
     bide_wait wait;
 };
 
@@ -59,7 +62,19 @@ struct bidepy_op {
 bidepy_op *bidepy_op_new(bidepy_state *st, const bidepy_op_kind *kind,
                          PyObject *owner);
 
-enum { BIDEPY_OP_NEW, BIDEPY_OP_PARKED, BIDEPY_OP_OVER };
+/* RACED: its wait is one of a race's, which ends it. */
+enum { BIDEPY_OP_NEW, BIDEPY_OP_PARKED, BIDEPY_OP_OVER, BIDEPY_OP_RACED };
+
+/** Refuses (-1, TypeError) an operation that acts for the task that awaits it,
+ * where `what` would have another task await it. */
+int bidepy_op_movable(PyObject *awaitable, const char *what);
+
+/** Refuses (-1, ValueError) an operation that is given twice. */
+int bidepy_op_distinct(PyObject *const *args, Py_ssize_t nargs,
+                       const char *what);
+
+/** Sets the exception for an operation that was awaited already. */
+void bidepy_op_raise_used(const bidepy_op *self);
 
 /** The result of an operation that ended with `status`: as PyIter_Send. For
  * operations made of others. */

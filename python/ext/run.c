@@ -154,6 +154,15 @@ run_out(bidepy_runtime *self)
 }
 
 static void
+finish_tasks(bidepy_runtime *self)
+{
+    if (self->cut_short)
+        kill_tasks(self);
+    else
+        run_out(self);
+}
+
+static void
 end_tasks(bidepy_runtime *self)
 {
     PyObject *deadlock = self->report;
@@ -162,9 +171,9 @@ end_tasks(bidepy_runtime *self)
     bide_scope_cancel(bide_loop_root(self->loop),
                       bidepy_value(self->st->ending));
     bidepy_jobs_ending(self);
-    run_out(self);
+    finish_tasks(self);
     while (bidepy_asyncgens_close(self))
-        run_out(self);
+        finish_tasks(self);
     Py_XSETREF(self->report, deadlock);
     while (self->failed) {
         bidepy_task *task = (bidepy_task *)Py_NewRef(self->failed);
@@ -278,7 +287,7 @@ bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
         Py_INCREF(self);
     } else {
         bide_scope_detach(&self->cleanup);
-        close_loop(self, grace);
+        close_loop(self, self->cut_short ? 0 : grace);
     }
     self->st->debug -= self->debug;
     bidepy_running = NULL;

@@ -18,20 +18,28 @@ poll_end(void *ctx)
     PyEval_RestoreThread(((bidepy_runtime *)ctx)->thread);
 }
 
+void
+bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc)
+{
+    if (!self->fatal)
+        self->fatal = Py_NewRef(exc);
+    if (self->interrupts > 1 &&
+        PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt))
+        self->cut_short = true;
+}
+
 static int
 tick(void *ctx)
 {
     bidepy_runtime *self = ctx;
     if (self->wakeup && PyErr_CheckSignals()) {
         PyObject *exc = bidepy_fetch();
-        if (self->fatal)
-            Py_DECREF(exc);
-        else
-            self->fatal = exc;
+        bidepy_runtime_fail(self, exc);
+        Py_DECREF(exc);
         return BIDE_EHOST;
     }
     /* Once, not again while the end of the run lets tasks clean up. */
-    if (self->fatal && !self->stopped) {
+    if (self->fatal && (!self->stopped || self->cut_short)) {
         self->stopped = true;
         return BIDE_EHOST;
     }
@@ -216,17 +224,31 @@ is_true(PyObject *value, bool *out)
 }
 
 static int
+read_seed(PyObject *value, uint64_t *out)
+{
+    if (!PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "seed must be an int, not %.100s",
+                     Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    *out = PyLong_AsUnsignedLongLong(value);
+    if (!PyErr_Occurred())
+        return 0;
+    if (PyErr_ExceptionMatches(PyExc_OverflowError))
+        PyErr_Format(PyExc_ValueError, "seed must be 0 to 2**64 - 1, got %R",
+                     value);
+    return -1;
+}
+
+static int
 read_arguments(PyObject **in, run_arguments *out)
 {
     *out = (run_arguments){.grace = 10 * INT64_C(1000000000)};
     if (is_true(in[1], &out->debug) ||
         is_true(in[2], &out->options.virtual_clock))
         return -1;
-    if (in[3]) {
-        out->options.seed = PyLong_AsUnsignedLongLong(in[3]);
-        if (PyErr_Occurred())
-            return -1;
-    }
+    if (in[3] && read_seed(in[3], &out->options.seed))
+        return -1;
     if (in[4] && bidepy_duration(in[4], "shutdown_timeout", &out->grace))
         return -1;
     size_t threads = 0;
@@ -253,7 +275,8 @@ PyDoc_STRVAR(
     "When main ends, tasks that are left are cancelled and awaited. Ctrl-C\n"
     "cancels main, then KeyboardInterrupt is raised; a second one is raised "
     "at\n"
-    "once. DeadlockError when every task waits and nothing can wake one.");
+    "once, and no cleanup is waited for. DeadlockError when every task waits "
+    "and nothing\ncan wake one.");
 
 static PyObject *
 run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,

@@ -27,6 +27,7 @@ typedef struct bidepy_runtime {
     PyInterpreterState *interpreter;
     long pid; /* of the process that made it */
     unsigned interrupts;
+    bool cut_short; /* by a second Ctrl-C: nobody's cleanup is waited for */
     bool debug, virtual_clock, stopped;
 } bidepy_runtime;
 
@@ -81,5 +82,8 @@ void bidepy_thread_end(void *ctx, void *state);
 /** The run is ending: the tokens of its jobs are cancelled, so that those that
  * look end. Before bide_loop_close. */
 void bidepy_jobs_ending(bidepy_runtime *runtime);
+
+/** `exc` (borrowed) ends the run, unless another one does already. */
+void bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc);
 
 #endif

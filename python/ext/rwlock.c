@@ -109,14 +109,14 @@ static const bidepy_op_kind read_kind = {
     .name = "RwLock.read_lock()",
     .start = read_start,
     .fail = lock_fail,
-    .flags = BIDEPY_OP_LEAF,
+    .flags = BIDEPY_OP_LEAF | BIDEPY_OP_OWNED,
 };
 
 static const bidepy_op_kind write_kind = {
     .name = "RwLock.write_lock()",
     .start = write_start,
     .fail = lock_fail,
-    .flags = BIDEPY_OP_LEAF,
+    .flags = BIDEPY_OP_LEAF | BIDEPY_OP_OWNED,
 };
 
 static PyObject *

@@ -3,8 +3,9 @@
  * CPython's own handler writes to the wakeup descriptor, which ends the poll;
  * `tick` then runs the Python handlers. The first SIGINT cancels the main task
  * so that cleanup runs and bide.run() raises KeyboardInterrupt; the second one
- * raises it where the program stands. While a task listens for SIGINT
- * (signal.c) it is the task's, and none of this happens. */
+ * raises it where the program stands, and what is left is closed without
+ * waiting for its cleanup. While a task listens for SIGINT (signal.c) it is the
+ * task's, and none of this happens. */
 #include "bidepy.h"
 
 #include <signal.h>

@@ -39,6 +39,9 @@ stream_finalize(PyObject *self)
     PyObject *error = PyErr_Occurred() ? bidepy_fetch() : NULL;
     if (PyErr_ResourceWarning(self, 1, "unclosed %R", self) < 0)
         PyErr_WriteUnraisable(self);
+    /* Whoever records the warning keeps the stream. */
+    if (bide_stream_loop(core(self)) == bide_loop_current())
+        bide_stream_close(core(self));
     if (error) {
         bidepy_reraise(error);
         Py_DECREF(error);

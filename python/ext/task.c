@@ -46,10 +46,9 @@ note_fatal(bidepy_task *self, PyObject *exc)
     if (!PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt) &&
         !PyErr_GivenExceptionMatches(exc, PyExc_SystemExit))
         return;
-    if (!self->runtime->fatal)
-        self->runtime->fatal = Py_NewRef(exc);
-    else
+    if (self->runtime->fatal)
         self->runtime->stopped = false; /* the second one ends the cleanup */
+    bidepy_runtime_fail(self->runtime, exc);
     self->looked = true;
     bide_loop_wake(self->runtime->loop);
 }
@@ -220,6 +219,8 @@ bidepy_iterator(PyObject *awaitable, const char *what)
 {
     if (PyCoro_CheckExact(awaitable))
         return Py_NewRef(awaitable);
+    if (bidepy_op_movable(awaitable, what))
+        return NULL;
     if (PyGen_CheckExact(awaitable)) {
         PyCodeObject *code = bidepy_code_of(awaitable);
         int flags = code->co_flags;

@@ -292,6 +292,7 @@ task_dealloc(PyObject *task)
             return;
     }
     PyObject_GC_UnTrack(task);
+    Py_TRASHCAN_BEGIN(task, task_dealloc);
     if (self->weakrefs)
         PyObject_ClearWeakRefs(task);
     Py_XDECREF(self->coro);
@@ -308,6 +309,7 @@ task_dealloc(PyObject *task)
     bidepy_free(self,
                 PyObject_GC_IsFinalized(task) ? NULL : &self->st->task_pool);
     Py_DECREF(runtime);
+    Py_TRASHCAN_END;
 }
 
 static PyMethodDef task_methods[] = {

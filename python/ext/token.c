@@ -312,6 +312,7 @@ token_dealloc(PyObject *token)
 {
     token_object *self = (token_object *)token;
     PyObject_GC_UnTrack(token);
+    Py_TRASHCAN_BEGIN(token, token_dealloc);
     if (self->weakrefs)
         PyObject_ClearWeakRefs(token);
     bide_token_unref(self->token);
@@ -319,6 +320,7 @@ token_dealloc(PyObject *token)
     Py_XDECREF(self->reason);
     Py_XDECREF(self->parent);
     bidepy_free(self, &self->st->token_pool);
+    Py_TRASHCAN_END;
 }
 
 static PyMethodDef token_methods[] = {

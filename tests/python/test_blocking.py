@@ -411,3 +411,21 @@ def test_blocking_arguments_are_checked():
     bide.run(main())
     with pytest.raises(bide.NoRuntimeError, match="spawn_blocking"):
         bide.spawn_blocking(print)
+
+
+def test_blocking_stop_iteration_is_an_error():
+    class Stop(StopIteration):
+        pass
+
+    def work(error):
+        raise error
+
+    async def main():
+        for spawn in (bide.spawn_blocking, bide.spawn_thread):
+            for error in (StopIteration(5), Stop()):
+                with pytest.raises(RuntimeError, match="work.* raised StopIter"
+                                   ) as caught:
+                    await spawn(work, error)
+                assert caught.value.__cause__ is error
+
+    bide.run(main())

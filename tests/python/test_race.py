@@ -112,8 +112,10 @@ def test_race_needs_arguments():
 def test_race_takes_each_operation_once():
     async def main():
         op = bide.sleep(1)
-        with pytest.raises(RuntimeError, match="awaited already|by hand"):
-            await bide.race(op, op)
+        await bide.race(op)
+        for again in (bide.race(op), bide.race(op, value(1)), bide.gather(op)):
+            with pytest.raises(RuntimeError, match="awaited already"):
+                await again
         with pytest.raises(RuntimeError, match="awaited already"):
             await op
 
@@ -203,5 +205,97 @@ def test_gather_under_a_cancelled_scope_starts_nothing():
             token.cancel()
             await bide.gather(work(), work())
         assert ran == []
+
+    run(main())
+
+
+def _lock_operations():
+    mutex, rwlock = bide.Mutex(), bide.RwLock()
+    condition = bide.Condition(mutex)
+    return [mutex.lock, rwlock.read_lock, rwlock.write_lock, condition.wait,
+            mutex.__aenter__, rwlock.read().__aenter__, condition.__aenter__]
+
+
+def test_operation_for_its_own_task_is_given_to_no_other():
+    async def main():
+        async with bide.TaskGroup() as group:
+            takers = [bide.spawn, group.spawn, bide.gather,
+                      lambda op: bide.race(op, other)]
+            for make in _lock_operations():
+                for take in takers:
+                    op, other = make(), value(1)
+                    with pytest.raises(TypeError, match=r"\w\(\) acts for the "
+                                       "task that awaits it.*: await it"):
+                        take(op)
+                    op.close()
+                    other.close()
+
+    run(main())
+
+
+def test_operation_of_a_lock_still_races_operations():
+    async def main():
+        mutex, rwlock = bide.Mutex(), bide.RwLock()
+        await bide.race(mutex.lock(), bide.sleep(1))
+        mutex.unlock()
+        await bide.race(rwlock.write_lock(), bide.sleep(1))
+        rwlock.write_unlock()
+        semaphore = bide.Semaphore(2)
+        await bide.gather(semaphore.acquire(), value(1))
+        assert semaphore.permits == 1
+
+    run(main())
+
+
+def test_condition_wait_cannot_be_raced():
+    async def main():
+        condition = bide.Condition()
+        async with condition:
+            op, other = condition.wait(), bide.sleep(1)
+            with pytest.raises(TypeError, match=r"Condition.wait\(\) acts .* "
+                               r"race\(\) .*under bide.timeout\(\)"):
+                bide.race(op, other)
+            op.close()
+            other.close()
+
+    run(main())
+
+
+def test_operation_given_twice_is_refused():
+    async def main():
+        mutex, semaphore = bide.Mutex(), bide.Semaphore(5)
+        for op in (mutex.lock(), semaphore.acquire()):
+            for take in (bide.race, bide.gather):
+                with pytest.raises(ValueError, match=r"the same .*\(\) twice"):
+                    take(op, op)
+            await op  # it has not been used
+        assert semaphore.permits == 4 and mutex.locked
+        mutex.unlock()
+
+    run(main())
+
+
+def test_operation_of_one_race_is_not_anothers():
+    async def main():
+        channel = bide.Channel(3)
+        op = channel.recv()
+        first, second, third = (bide.race(op) for _ in range(3))
+
+        async def receive():
+            return await first
+
+        task = bide.spawn(receive())
+        await settle()
+        with pytest.raises(RuntimeError, match=r"recv\(\) was awaited already"):
+            await second
+        with pytest.raises(RuntimeError, match="was awaited already"):
+            await op
+        op.close()
+        with pytest.raises(KeyError):
+            op.throw(KeyError())
+        await channel.send(1)
+        assert await task == 1
+        with pytest.raises(RuntimeError, match="was awaited already"):
+            await third
 
     run(main())

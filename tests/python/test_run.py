@@ -592,3 +592,9 @@ def test_debug_names_where_an_operation_was_made():
     assert len(caught) == 1
     assert "made at" in str(caught[0].message)
     assert "test_run.py:" in str(caught[0].message)
+
+
+def test_seed_is_checked():
+    for seed, error in (-1, ValueError), (2**64, ValueError), ("", TypeError):
+        with pytest.raises(error, match="seed must be"):
+            bide.run(None, seed=seed)

@@ -320,3 +320,75 @@ def test_serve_drains_after_a_close_too():
             listener.serve(handler, drain="5")
 
     run(main())
+
+
+CUT = """
+        import threading
+        inside = threading.Event()
+
+        def interrupt():
+            inside.wait()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        async def stubborn():
+            try:
+                await bide.sleep(None)
+            finally:
+                try:
+                    with bide.shield():
+                        {second}
+                        await bide.sleep(None)
+                    print("not reached")
+                finally:
+                    print("closed")
+
+        async def main():
+            {before}
+            os.kill(os.getpid(), signal.SIGINT)
+            {then}
+
+        threading.Thread(target=interrupt, daemon=True).start()
+        try:
+            bide.run(main())
+        except KeyboardInterrupt:
+            print("raised")
+"""
+
+
+@pytest.mark.parametrize("second", [
+    "inside.set()",
+    "os.kill(os.getpid(), signal.SIGINT)",
+])
+@pytest.mark.parametrize("before, then", [
+    ("", "await stubborn()"),
+    ("bide.spawn(stubborn())", "await bide.sleep(None)"),
+])
+def test_interrupt_again_ends_the_run_without_its_cleanup(second, before, then):
+    if before:
+        before += "; await bide.yield_now()"
+    program = CUT.format(second=second, before=before, then=then)
+    assert child(program) == ("closed\nraised\n", 0)
+
+
+def test_interrupt_again_does_not_wait_for_jobs():
+    assert child("""
+        import threading
+        started, forever = threading.Event(), threading.Event()
+
+        def work():
+            started.set()
+            forever.wait()
+
+        async def main():
+            bide.spawn_blocking(work)
+            started.wait()
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            await bide.sleep(None)
+
+        try:
+            bide.run(main(), shutdown_timeout=None)
+        except KeyboardInterrupt:
+            print("raised", flush=True)
+        forever.set()
+    """) == ("raised\n", 0)

@@ -222,15 +222,15 @@ def test_task_cancel_ends_its_wait():
         mutex, future = bide.Mutex(), bide.Future()
         await mutex.lock()
 
-        async def of_future():
-            await future
+        async def of(awaitable):
+            await awaitable
 
         waits = [
             bide.sleep(100),
             channel.recv(),
             event.wait(),
-            mutex.lock(),
-            of_future(),
+            of(mutex.lock()),
+            of(future),
         ]
         for wait in waits:
             task = bide.spawn(wait)

@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 import struct
+import warnings
 
 import pytest
 
@@ -507,6 +508,32 @@ def test_tcp_stream_left_open_is_warned_about():
         with pytest.warns(ResourceWarning, match="unclosed <Stream"):
             del client
             gc.collect()
+
+    run(main())
+
+
+def test_tcp_dropped_stream_is_closed_though_the_warning_keeps_it():
+    async def main():
+        client, server = await pair()
+        with warnings.catch_warnings(record=True) as recorded:
+            warnings.simplefilter("always")
+            del client
+            gc.collect()
+        assert recorded[0].source.closed
+        assert await server.read() == b""
+        server.close()
+
+    run(main())
+
+
+def test_tcp_dropped_listener_is_closed():
+    async def main():
+        listener = await bide.listen_tcp("127.0.0.1", 0)
+        port = listener.port
+        del listener
+        gc.collect()
+        with pytest.raises(ConnectionRefusedError):
+            await bide.connect_tcp("127.0.0.1", port)
 
     run(main())
 

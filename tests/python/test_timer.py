@@ -124,3 +124,9 @@ def test_sleep_never_ends_early():
             assert bide.now() - start >= 0.0003
 
     bide.run(main())
+
+
+def test_timer_huge_number_is_named():
+    for call in (bide.sleep, bide.sleep_until, bide.timeout):
+        with pytest.raises(OverflowError, match="^(seconds|when) is too large"):
+            call(10**400)

@@ -260,3 +260,36 @@ def test_token_in_a_cycle_is_collected():
     del token, reason
     gc.collect()
     assert ref() is None
+
+
+def test_token_chains_of_any_length_are_freed():
+    token = bide.CancelToken()
+    for _ in range(200_000):
+        token = token.child()
+    del token
+    future = bide.Future()
+    for _ in range(200_000):
+        outer = bide.Future()
+        outer.set_result(future)
+        future = outer
+    del future, outer
+    channel = bide.Channel(1)
+    for _ in range(200_000):
+        outer = bide.Channel(1)
+        outer.try_send(channel)
+        channel = outer
+    del channel, outer
+
+
+def test_token_chain_of_tasks_is_freed():
+    async def give(task):
+        return task
+
+    async def main():
+        task = None
+        for _ in range(100_000):
+            task = bide.spawn(give(task))
+            await task
+        del task
+
+    bide.run(main())
