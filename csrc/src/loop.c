@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "spin.h"
 
 _Thread_local bide_loop *bide__loop_here;
 unsigned bide__fork_count;
@@ -51,6 +52,7 @@ bide__loop_init(bide_loop *l)
     bide__list_init(&l->handles);
     bide__list_init(&l->struck);
     atomic_init(&l->refs, 1);
+    l->patience = BIDE__SPIN_MOST;
     l->now = l->virtual_clock ? 0 : (int64_t)uv_hrtime();
     return 0;
 }
@@ -294,22 +296,37 @@ is_stalled(bide_loop *l)
            !atomic_load(&l->holds) && bide__inbox_empty(&l->inbox);
 }
 
+static bool
+posts_are_there(void *arg)
+{
+    bide_loop *l = arg;
+    return !bide__inbox_empty(&l->inbox);
+}
+
+/* Sleeps in the system until something happens. */
+static void
+sleep_in_poll(bide_loop *l)
+{
+    atomic_store(&l->sleeping, true);
+    if (!bide__inbox_empty(&l->inbox) || atomic_load(&l->woken)) {
+        atomic_store(&l->sleeping, false);
+        atomic_store(&l->woken, false);
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+        return;
+    }
+    uv_run(&l->uv, UV_RUN_ONCE);
+    atomic_store(&l->sleeping, false);
+}
+
 static void
 poll_blocking(bide_loop *l)
 {
     if (!l->virtual_clock)
         set_alarm(l);
-    atomic_store(&l->sleeping, true);
-    if (!bide__inbox_empty(&l->inbox) || atomic_load(&l->woken)) {
-        atomic_store(&l->woken, false);
-        atomic_store(&l->sleeping, false);
-        uv_run(&l->uv, UV_RUN_NOWAIT);
-        return;
-    }
     if (l->host.poll_begin)
         l->host.poll_begin(l->host.ctx);
-    uv_run(&l->uv, UV_RUN_ONCE);
-    atomic_store(&l->sleeping, false);
+    if (!l->jobs || !bide__spin(&l->patience, posts_are_there, l))
+        sleep_in_poll(l);
     if (l->host.poll_end)
         l->host.poll_end(l->host.ctx);
 }

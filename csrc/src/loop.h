@@ -51,6 +51,7 @@ struct bide_loop {
 
     bide__inbox inbox;
     atomic_bool sleeping, woken;
+    unsigned patience; /* before it sleeps while jobs are out: see spin.h */
     atomic_bool closed;
     atomic_size_t refs;
 
