@@ -70,4 +70,7 @@ def draw(results, path, notes):
     )
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+    # matplotlib leaves blanks at the ends of lines, which the house does not.
+    drawing = path.read_text().splitlines()
+    path.write_text("".join(line.rstrip() + "\n" for line in drawing))
     return True
