@@ -13,13 +13,6 @@ struct bide_condition {
 
 static bool abort_waiting(bide_wait *w, bool forced);
 static bool abort_relocking(bide_wait *w, bool forced);
-static void undo_relocking(bide_wait *w);
-
-static bide_task *
-holder(const bide_wait *w)
-{
-    return ((const bide_mutex *)w->object)->owner;
-}
 
 static const bide_wait_kind waiting_kind = {
     .verb = "wait",
@@ -31,9 +24,9 @@ static const bide_wait_kind relocking_kind = {
     .verb = "relock",
     .object = "Mutex",
     .abort = abort_relocking,
-    .undo = undo_relocking,
+    .undo = bide__mutex_undo,
     .undo_failed = true,
-    .blocker = holder,
+    .blocker = bide__mutex_holder,
     .label = bide__object_label,
 };
 
@@ -95,14 +88,6 @@ abort_relocking(bide_wait *w, bool forced)
     if (forced)
         bide__list_remove(&w->link);
     return forced;
-}
-
-static void
-undo_relocking(bide_wait *w)
-{
-    bide_mutex *m = w->object;
-    if (m->owner == w->task)
-        bide__mutex_pass_on(m);
 }
 
 int

@@ -2,19 +2,11 @@
 
 #include <stdio.h>
 
-static void undo_lock(bide_wait *w);
-
-static bide_task *
-holder(const bide_wait *w)
-{
-    return ((const bide_mutex *)w->object)->owner;
-}
-
 static const bide_wait_kind lock_kind = {
     .verb = "lock",
     .object = "Mutex",
-    .undo = undo_lock,
-    .blocker = holder,
+    .undo = bide__mutex_undo,
+    .blocker = bide__mutex_holder,
     .label = bide__object_label,
 };
 
@@ -76,8 +68,14 @@ bide__mutex_enqueue(bide_mutex *m, bide_wait *w)
     }
 }
 
-static void
-undo_lock(bide_wait *w)
+bide_task *
+bide__mutex_holder(const bide_wait *w)
+{
+    return ((const bide_mutex *)w->object)->owner;
+}
+
+void
+bide__mutex_undo(bide_wait *w)
 {
     bide_mutex *m = w->object;
     if (m->owner == w->task)

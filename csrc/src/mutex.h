@@ -30,4 +30,8 @@ void bide__mutex_pass_on(bide_mutex *m);
  * has it, the wait fires with w->status. For conditions. */
 void bide__mutex_enqueue(bide_mutex *m, bide_wait *w);
 
+/** The `blocker` and the `undo` of the waits whose object is a mutex. */
+bide_task *bide__mutex_holder(const bide_wait *w);
+void bide__mutex_undo(bide_wait *w);
+
 #endif
