@@ -174,6 +174,7 @@ typedef struct bide_job bide_job;
 typedef struct bide_stream bide_stream;
 typedef struct bide_listener bide_listener;
 typedef struct bide_signal bide_signal;
+typedef struct bide_watch bide_watch;
 
 /** Where in the user's program something was made. `file` may be NULL. */
 typedef struct bide_site {
@@ -999,6 +1000,34 @@ BIDE_API int bide_wait_writable(int fd, bide_wait *w);
 
 /** `fd` is about to be closed: waits for it in `l` end with BIDE_ECLOSED. */
 BIDE_API void bide_notify_closing(bide_loop *l, int fd);
+
+/* -- watching a descriptor ------------------------------------------------ */
+
+enum { BIDE_READABLE = 1, BIDE_WRITABLE = 2 };
+
+/** A watch of `fd`, a descriptor of the caller's that it made non-blocking: for
+ * hosts that do their own I/O in callbacks. While `fd` is ready for an event
+ * that is wanted, failed, or hung up, `ready(arg, events)` is called after each
+ * poll: on the loop's thread, outside I/O callbacks, and without a task, so
+ * that neither cancellation nor the end of a run waits for it. Nothing is
+ * wanted at first. Close the watch before `fd` is closed. BIDE_EINVALID: `fd`
+ * is negative. System errors: EBADF, EEXIST (`fd` is watched already), EPERM
+ * (of a kind that is always ready, such as a file). */
+BIDE_API int bide_watch_new(bide_loop *l, int fd,
+                            void (*ready)(void *arg, int events), void *arg,
+                            bide_watch **out);
+/** Any thread; closes. */
+BIDE_API void bide_watch_unref(bide_watch *w);
+
+/** What to tell from now on: BIDE_READABLE, BIDE_WRITABLE, both or 0. To stop
+ * wanting to read and to want it again soon costs nothing. EBADF: the caller
+ * has closed `fd`. */
+BIDE_API int bide_watch_want(bide_watch *w, int events);
+BIDE_API int bide_watch_wanted(const bide_watch *w);
+
+/** Ends the watch: `ready` is not called any more. */
+BIDE_API void bide_watch_close(bide_watch *w);
+BIDE_API bool bide_watch_closed(const bide_watch *w);
 
 /* -- signals -------------------------------------------------------------- */
 

@@ -50,6 +50,7 @@ bide__loop_init(bide_loop *l)
     l->fork_count = bide__fork_count;
     bide__list_init(&l->ready);
     bide__list_init(&l->handles);
+    bide__list_init(&l->notices);
     bide__list_init(&l->struck);
     atomic_init(&l->refs, 1);
     l->patience = BIDE__SPIN_MOST;
@@ -364,6 +365,19 @@ poll_idle(bide_loop *l)
     return 0;
 }
 
+/* Those that come while these are told wait for the next turn. */
+static void
+deliver_notices(bide_loop *l)
+{
+    bide_link now;
+    bide__list_init(&now);
+    bide__list_splice(&now, &l->notices);
+    while (!bide__list_empty(&now)) {
+        bide__notice *n = bide__of(bide__list_pop(&now), bide__notice, link);
+        n->deliver(n);
+    }
+}
+
 int
 bide__loop_turn(bide_loop *l)
 {
@@ -377,6 +391,8 @@ bide__loop_turn(bide_loop *l)
     l->polling = false;
     if (rc)
         return rc;
+    if (!bide__list_empty(&l->notices))
+        deliver_notices(l);
     bide__inbox_drain(&l->inbox);
     if (l->timers.count)
         bide__timers_expire(&l->timers, bide_loop_now(l, true));

@@ -69,6 +69,7 @@ struct bide_loop {
     bide_link struck;  /* scopes whose cancellation is still to be spread */
     bide_link handles; /* bide__handle */
     size_t handle_count;
+    bide_link notices;                 /* of I/O callbacks: bide__notice */
     char *scratch;                     /* for reads of all streams */
     bide__spares spares;               /* of their buffers */
     struct bide__readiness *readiness; /* made on first use, as the next */
@@ -87,6 +88,12 @@ typedef struct bide__handle {
     bide_link link;
     void (*close)(struct bide__handle *h);
 } bide__handle;
+
+/** What an I/O callback has to tell the host once the poll is over. */
+typedef struct bide__notice {
+    bide_link link; /* in loop->notices, or in none */
+    void (*deliver)(struct bide__notice *n);
+} bide__notice;
 
 extern _Thread_local bide_loop *bide__loop_here;
 
