@@ -53,7 +53,8 @@
     X(stream, 1)                                                               \
     X(listener, 1)                                                             \
     X(interval, 1)                                                             \
-    X(signals, 1)
+    X(signals, 1)                                                              \
+    X(window, 0)
 
 /** X(file): module functions, `PyMethodDef bidepy_<file>_functions[]`, called
  * with the module as self (bidepy_of_module). */
