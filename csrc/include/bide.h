@@ -860,8 +860,55 @@ BIDE_API void bide_stream_consume(bide_stream *s, size_t n);
 BIDE_API int bide_stream_write(bide_stream *s, const char *data, size_t len,
                                bide_wait *w);
 
+/** Bytes of the caller's. */
+typedef struct bide_buffer {
+    const char *data;
+    size_t len;
+} bide_buffer;
+
+/** As bide_stream_write, of `count` buffers in one go; the list is borrowed
+ * until the wait is over, too. */
+BIDE_API int bide_stream_write_many(bide_stream *s, const bide_buffer *list,
+                                    size_t count, bide_wait *w);
+
 /** Ends the sending half once all writes are out. */
 BIDE_API int bide_stream_shutdown(bide_stream *s, bide_wait *w);
+
+/** Without waiting; none of these parks or needs a task.
+ *   try_read   at least 1 byte, at most `max`: `*n` bytes can be consumed, as
+ *              after a read; 0: the peer has ended. BIDE_EWOULDBLOCK.
+ *   try_write  `*done` bytes of the list have been taken by the system: at
+ *              least 1, unless the list is empty. BIDE_EWOULDBLOCK: it is
+ *              full, or earlier writes wait.
+ *   write_nowait  takes all of `data`: what the system does not take now is
+ *              copied, and sent in the background behind what is queued. Use
+ *              bide_stream_drain to hold back. BIDE_ENOMEMORY. */
+BIDE_API int bide_stream_try_read(bide_stream *s, size_t max, size_t *n);
+BIDE_API int bide_stream_try_write(bide_stream *s, const bide_buffer *list,
+                                   size_t count, size_t *done);
+BIDE_API int bide_stream_write_nowait(bide_stream *s, const char *data,
+                                      size_t len);
+
+/** Bytes that were written, and are neither sent nor waited for by a task. */
+BIDE_API size_t bide_stream_unsent(const bide_stream *s);
+
+/** Waits, if more than `write_high` bytes are unsent, until `write_low` or
+ * fewer are. Errors of writing. */
+BIDE_API int bide_stream_drain(bide_stream *s, bide_wait *w);
+
+/** While no task reads, the loop goes on to read until `read_high` bytes are
+ * buffered (256 KiB; at least 1), and again when they have become `read_low`
+ * (64 KiB). Beyond `write_high` unsent bytes (64 KiB) bide_stream_drain waits
+ * for `write_low` (16 KiB). */
+typedef struct bide_stream_limits {
+    size_t read_high, read_low, write_high, write_low;
+} bide_stream_limits;
+
+BIDE_API void bide_stream_get_limits(const bide_stream *s,
+                                     bide_stream_limits *out);
+/** BIDE_EINVALID: a low mark is above its high one. */
+BIDE_API int bide_stream_set_limits(bide_stream *s,
+                                    const bide_stream_limits *l);
 
 /** Closes at once: waits on the stream end with BIDE_ECLOSED. */
 BIDE_API void bide_stream_close(bide_stream *s);

@@ -1,11 +1,12 @@
 #include "reader.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "stream_state.h"
 
 enum {
     SCRATCH = 64 * 1024, /* of the loop: what one system call reads at most */
-    HIGH_WATER = 256 * 1024,
-    LOW_WATER = 64 * 1024,
     SEPARATOR_MAX = 64
 };
 
@@ -164,7 +165,7 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
     int rc = w ? check(s, w, w->kind) : BIDE_PARKED;
     if (rc != BIDE_PARKED)
         finish(s, w, rc);
-    if (!s->reader && bide__buffer_len(&s->in) >= HIGH_WATER)
+    if (!s->reader && bide__buffer_len(&s->in) >= s->limits.read_high)
         stop(s);
 }
 
@@ -273,6 +274,50 @@ bide_stream_read_until(bide_stream *s, const char *sep, size_t seplen,
     return submit(s, w, &until_kind);
 }
 
+/* Reads what the system has, once. */
+static int
+fill(bide_stream *s)
+{
+    uv_buf_t buf;
+    on_alloc(&s->uv.handle, 0, &buf);
+    if (!buf.base)
+        return BIDE_ENOMEMORY;
+    ssize_t n;
+    do {
+        n = read(bide_stream_fd(s), buf.base, buf.len);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        keep(s, &buf, (size_t)n);
+        return 0;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return BIDE_EWOULDBLOCK;
+    s->read_end = n < 0 ? -errno : BIDE_EEOF;
+    stop(s);
+    return 0;
+}
+
+int
+bide_stream_try_read(bide_stream *s, size_t max, size_t *n)
+{
+    *n = 0;
+    if (s->base.closed)
+        return BIDE_ECLOSED;
+    if (max == 0)
+        return BIDE_EINVALID;
+    if (is_taken(s, bide_task_current()))
+        return BIDE_EBUSY;
+    s->granted = NULL;
+    int rc = 0;
+    if (!bide__buffer_len(&s->in) && !s->read_end)
+        rc = fill(s);
+    if (rc)
+        return rc;
+    size_t have = bide__buffer_len(&s->in);
+    *n = have < max ? have : max;
+    return have || s->read_end == BIDE_EEOF ? 0 : s->read_end;
+}
+
 const char *
 bide_stream_data(const bide_stream *s, size_t *len)
 {
@@ -286,6 +331,6 @@ bide_stream_consume(bide_stream *s, size_t n)
     s->granted = NULL;
     bide__buffer_consume(&s->in, n, &s->base.object.loop->spares);
     if (bide__unlikely(!s->reading) && !s->base.closed &&
-        bide__buffer_len(&s->in) < LOW_WATER)
+        bide__buffer_len(&s->in) <= s->limits.read_low)
         start(s);
 }

@@ -26,8 +26,14 @@ bide_stream *
 bide__stream_new(bide_loop *l)
 {
     bide_stream *s = bide__endpoint_new(sizeof *s, l, shut);
-    if (s)
-        bide__list_init(&s->writers);
+    if (!s)
+        return NULL;
+    bide__list_init(&s->writers);
+    bide__list_init(&s->drainers);
+    s->limits = (bide_stream_limits){.read_high = 256 * 1024,
+                                     .read_low = 64 * 1024,
+                                     .write_high = 64 * 1024,
+                                     .write_low = 16 * 1024};
     return s;
 }
 

@@ -30,6 +30,10 @@ struct bide_stream {
     int write_error; /* of every write from now on */
     bide_link writers;
     struct bide__sending *sending;
+    size_t backlog, in_piece; /* bytes not sent that no task waits for: in
+                                 chunks, and in libuv's hands */
+    bide_link drainers;
+    bide_stream_limits limits;
 
     union {
         uv_handle_t handle;

@@ -12,12 +12,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "chunk.h"
+#include "vector.h"
 #include "stream_state.h"
 
-enum {
-    PIECE = 16 * 1024,
-    TAKE_MAX = 1 << 30 /* what one call of libuv is offered */
-};
+enum { PIECE = 16 * 1024 };
 
 /** The state of a stream that has more to send than the system takes. */
 struct bide__sending {
@@ -26,9 +25,8 @@ struct bide__sending {
         uv_write_t write;
         uv_shutdown_t shutdown;
     } request;
-    bool busy;      /* the request is under way */
-    bool shutting;  /* and it is the shutdown */
-    bide_wait rest; /* of a cancelled write; its task is NULL */
+    bool busy;     /* the request is under way */
+    bool shutting; /* and it is the shutdown */
     char piece[PIECE];
 };
 
@@ -51,8 +49,8 @@ static const bide_wait_kind shutdown_kind = {
 /* -- ends ----------------------------------------------------------------- */
 
 /* Of `piece` only what is used is ever touched: not zeroed. */
-static int
-need_sending(bide_stream *s)
+int
+bide__writer_need(bide_stream *s)
 {
     if (s->sending)
         return 0;
@@ -61,12 +59,13 @@ need_sending(bide_stream *s)
         return BIDE_ENOMEMORY;
     g->stream = s;
     g->busy = g->shutting = false;
+    s->in_piece = 0;
     s->sending = g;
     return 0;
 }
 
-static void
-drop_sending(bide_stream *s)
+void
+bide__writer_settle(bide_stream *s)
 {
     if (s->sending && !s->sending->busy)
         bide__writer_fini(s);
@@ -84,12 +83,20 @@ static void
 finish(bide_wait *w, int status)
 {
     assert(bide__list_linked(&w->link));
-    if (w->task) {
-        bide__io_fire(w, status);
-    } else {
+    if (bide__is_chunk(w)) {
         bide__list_remove(&w->link);
-        bide__free((char *)w->u.io.data);
+        bide__chunk_free(w);
+    } else {
+        bide__io_fire(w, status);
     }
+}
+
+/* Those that wait until there is less to send. */
+static void
+wake_drainers(bide_stream *s, int status)
+{
+    if (status || bide_stream_unsent(s) <= s->limits.write_low)
+        bide__io_fire_all(&s->drainers, status);
 }
 
 static void
@@ -99,7 +106,9 @@ finish_all(bide_stream *s, int write_status, int shutdown_status)
         bide_wait *w = bide__wait_first(&s->writers);
         finish(w, w->kind == &shutdown_kind ? shutdown_status : write_status);
     }
-    drop_sending(s);
+    s->backlog = s->in_piece = 0;
+    bide__writer_settle(s);
+    wake_drainers(s, write_status);
 }
 
 /* Nothing can be sent any more. */
@@ -118,21 +127,33 @@ bide__writer_close(bide_stream *s)
 
 /* -- sending -------------------------------------------------------------- */
 
-static void pump(bide_stream *s);
-
-/* Hands to the system what it takes now: 0 or an error. */
-static int
-take(bide_stream *s, bide_wait *w)
+static void
+advance_by(bide_stream *s, bide_wait *w, size_t n)
 {
-    size_t len = w->u.io.len - w->u.io.done;
-    if (len == 0)
-        return 0;
-    uv_buf_t buf = uv_buf_init((char *)w->u.io.data + w->u.io.done,
-                               len < TAKE_MAX ? (unsigned)len : TAKE_MAX);
-    int n = uv_try_write(&s->uv.stream, &buf, 1);
-    if (n >= 0)
-        w->u.io.done += (size_t)n;
-    return n >= 0 || n == UV_EAGAIN ? 0 : n;
+    w->u.io.done += n;
+    if (bide__is_chunk(w))
+        s->backlog -= n;
+}
+
+/* Of a long list one call takes a part only: goes on until the system is full.
+ */
+int
+bide__writer_take(bide_stream *s, bide_wait *w)
+{
+    uv_buf_t bufs[BIDE__VECTOR];
+    while (bide__write_left(w)) {
+        size_t offered = 0;
+        unsigned count = bide__write_slice(w, bufs);
+        for (unsigned i = 0; i < count; i++)
+            offered += bufs[i].len;
+        int n = uv_try_write(&s->uv.stream, bufs, count);
+        if (n < 0)
+            return n == UV_EAGAIN ? 0 : n;
+        advance_by(s, w, (size_t)n);
+        if ((size_t)n < offered)
+            break;
+    }
+    return 0;
 }
 
 static void
@@ -141,27 +162,29 @@ on_sent(uv_write_t *request, int status)
     struct bide__sending *g = request->data;
     bide_stream *s = g->stream;
     g->busy = false;
+    s->in_piece = 0;
     if (s->base.closed)
         return;
     if (status)
         fail(s, status);
     else
-        pump(s);
+        bide__writer_pump(s);
 }
 
 static int
 send_piece(bide_stream *s, bide_wait *w)
 {
     struct bide__sending *g = s->sending;
-    size_t left = w->u.io.len - w->u.io.done;
+    size_t left = bide__write_left(w);
     uv_buf_t buf = uv_buf_init(g->piece, left < PIECE ? (unsigned)left : PIECE);
-    memcpy(g->piece, w->u.io.data + w->u.io.done, buf.len);
+    bide__write_copy(w, g->piece, buf.len);
     g->request.write.data = g;
     int rc = uv_write(&g->request.write, &s->uv.stream, &buf, 1, on_sent);
     if (rc)
         return rc;
     g->busy = true;
-    w->u.io.done += buf.len;
+    s->in_piece = buf.len;
+    advance_by(s, w, buf.len);
     return BIDE_PARKED;
 }
 
@@ -169,8 +192,8 @@ send_piece(bide_stream *s, bide_wait *w)
 static int
 advance(bide_stream *s, bide_wait *w)
 {
-    int rc = take(s, w);
-    if (rc == 0 && w->u.io.done < w->u.io.len)
+    int rc = bide__writer_take(s, w);
+    if (rc == 0 && bide__write_left(w))
         rc = send_piece(s, w);
     return rc;
 }
@@ -200,43 +223,35 @@ send_end(bide_stream *s)
     return BIDE_PARKED;
 }
 
-/* Sends from the front of the queue until something is under way. */
-static void
-pump(bide_stream *s)
+void
+bide__writer_pump(bide_stream *s)
 {
     while (!bide__list_empty(&s->writers)) {
         bide_wait *w = bide__wait_first(&s->writers);
         int rc = w->kind == &shutdown_kind ? send_end(s) : advance(s, w);
         if (rc == BIDE_PARKED)
-            return;
+            break;
         if (rc) {
             fail(s, rc);
             return;
         }
         finish(w, 0);
     }
-    drop_sending(s);
+    if (bide__list_empty(&s->writers))
+        bide__writer_settle(s);
+    wake_drainers(s, 0);
 }
 
 /* -- cancelling ----------------------------------------------------------- */
 
-/* Keeps what a cancelled write has left to send, at the front of the queue. */
+/* What a cancelled write has left goes on at the front of the queue. */
 static int
-keep_rest(bide_stream *s, bide_wait *w)
+keep_rest(bide_stream *s, const bide_wait *w)
 {
-    bide_wait *rest = &s->sending->rest;
-    size_t len = w->u.io.len - w->u.io.done;
-    char *copy = bide__realloc(NULL, len);
-    if (!copy)
-        return BIDE_ENOMEMORY;
-    memcpy(copy, w->u.io.data + w->u.io.done, len);
-    bide_wait_init(rest, NULL);
-    rest->kind = &write_kind;
-    rest->u.io.data = copy;
-    rest->u.io.len = len;
-    rest->u.io.done = 0;
-    bide__list_append(s->writers.next, &rest->link);
-    return 0;
+    int rc = bide__chunk_prepend(&s->writers, w);
+    if (rc == 0)
+        s->backlog += bide__write_left(w);
+    return rc;
 }
 
 static bool
@@ -245,7 +260,7 @@ abort_write(bide_wait *w, bool forced)
     (void)forced;
     bide_stream *s = w->object;
     bide__io_leave(w);
-    bool begun = w->u.io.done > 0 && w->u.io.done < w->u.io.len;
+    bool begun = w->u.io.done > 0 && bide__write_left(w) > 0;
     if (begun && !s->base.closed && !s->write_error && keep_rest(s, w))
         fail(s, UV_EPIPE);
     return true;
@@ -276,15 +291,32 @@ refused(const bide_stream *s, const bide_wait *w)
 static int
 begin(bide_stream *s, bide_wait *w)
 {
-    int rc = need_sending(s);
+    int rc = bide__writer_need(s);
     if (rc == 0)
         rc = w->kind == &shutdown_kind ? send_end(s) : send_piece(s, w);
     if (rc == BIDE_PARKED)
         return 0;
-    drop_sending(s);
+    bide__writer_settle(s);
     if (w->kind == &write_kind && w->u.io.done)
         s->write_error = UV_EPIPE;
     return rc;
+}
+
+/* Writes what `w` describes. */
+static int
+submit(bide_stream *s, bide_wait *w)
+{
+    if (!s->sending) {
+        int rc = bide__writer_take(s, w);
+        if (bide__unlikely(rc))
+            return rc;
+        if (!bide__write_left(w))
+            return bide__wait_done(w, &write_kind, s);
+        rc = begin(s, w);
+        if (rc)
+            return rc;
+    }
+    return bide__io_park(w, &write_kind, s, &s->writers);
 }
 
 int
@@ -293,21 +325,22 @@ bide_stream_write(bide_stream *s, const char *data, size_t len, bide_wait *w)
     int rc = refused(s, w);
     if (bide__unlikely(rc))
         return rc;
-    w->u.io.data = data;
-    w->u.io.len = len;
-    w->u.io.done = 0;
-    if (!s->sending) {
-        rc = take(s, w);
-        if (bide__unlikely(rc))
-            return rc;
-        if (w->u.io.done == len)
-            return bide__wait_done(w, &write_kind, s);
-        w->kind = &write_kind;
-        rc = begin(s, w);
-        if (rc)
-            return rc;
-    }
-    return bide__io_park(w, &write_kind, s, &s->writers);
+    w->kind = &write_kind;
+    bide__write_run(w, data, len);
+    return submit(s, w);
+}
+
+int
+bide_stream_write_many(bide_stream *s, const bide_buffer *list, size_t count,
+                       bide_wait *w)
+{
+    int rc = refused(s, w);
+    if (rc == 0)
+        rc = bide__write_list(w, list, count);
+    if (rc)
+        return rc;
+    w->kind = &write_kind;
+    return submit(s, w);
 }
 
 int

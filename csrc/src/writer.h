@@ -10,4 +10,16 @@ void bide__writer_close(bide_stream *s);
 /** Frees what requests of libuv used; none is under way any more. */
 void bide__writer_fini(bide_stream *s);
 
+/** The parts of a write, for those that do not wait (backlog.c). Hands to the
+ * system what it takes now of the write `w`: 0 or an error. */
+int bide__writer_take(bide_stream *s, bide_wait *w);
+
+/** Makes `sending`, before anything is put into the queue of an idle stream;
+ * frees it again if nothing was. BIDE_ENOMEMORY. */
+int bide__writer_need(bide_stream *s);
+void bide__writer_settle(bide_stream *s);
+
+/** Sends from the front of the queue until something is under way. */
+void bide__writer_pump(bide_stream *s);
+
 #endif

@@ -662,6 +662,52 @@ function stream:readuntil(separator, limit) end
 ---@return fun(): string?
 function stream:lines(format, limit) end
 
+---The next `n` bytes, fewer if the stream ends before; they stay in the stream.
+---@param n integer
+---@return string? data, string? message, string? code
+function stream:peek(n) end
+
+---readsome without waiting: nil, message, "EWOULDBLOCK" when nothing is there.
+---@param max? integer Default 65536.
+---@return string? data, string? message, string? code
+function stream:try_read(max) end
+
+---How many bytes have been received and not read.
+---@return integer
+function stream:buffered() end
+
+---Writes what the system takes now; gives how many bytes. "EWOULDBLOCK": it is
+---full, or other writes wait.
+---@param data string | number
+---@return integer? count, string? message, string? code
+function stream:try_write(data) end
+
+---Takes all of `data` without waiting: what the system does not take now is kept
+---and sent in the background, in order with other writes. Call drain() now and
+---then, or a slow peer makes the memory grow.
+---@param data string | number
+---@return bide.stream? self, string? message, string? code
+function stream:write_nowait(data) end
+
+---Waits, if more than the limit write_high is unsent, until write_low or less is.
+---@return bide.stream? self, string? message, string? code
+function stream:drain() end
+
+---Bytes of write_nowait and of cancelled writes that are not sent.
+---@return integer
+function stream:unsent() end
+
+---@class bide.stream_limits
+---@field read_high? integer While no task reads: reading stops here (262144),
+---@field read_low? integer and goes on from here (65536).
+---@field write_high? integer Above it drain() waits (65536),
+---@field write_low? integer until no more than this is unsent (16384).
+
+---Sets the marks given, in bytes; gives all.
+---@param limits? bide.stream_limits
+---@return bide.stream_limits
+function stream:limits(limits) end
+
 ---Ends the sending half once all is written.
 ---@return bide.stream? self, string? message, string? code
 function stream:shutdown() end

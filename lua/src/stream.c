@@ -1,9 +1,8 @@
 /* stream.c - the methods of a connection.
  *
- *   c:write(s, ...)          whole, or nil, message, code
  *   c:readsome(max)          what is there, at least a byte
  *   c:read(n | "l" | "L" | "a")  c:readuntil(sep, limit)  c:lines()
- *   c:shutdown() c:close() c:peer() c:address() c:nodelay() c:keepalive()
+ *   c:close() c:peer() c:address() c:nodelay() c:keepalive()
  *
  * The end of the stream is nil, "eof". What a read did not take stays for the
  * next one. Reading functions lay their stack out alike:
@@ -25,17 +24,6 @@ bidelua_stream_new(lua_State *L, bidelua_state *S)
     bidelua_stream *s = bidelua_new(L, S, BIDELUA_STREAM, sizeof *s, 0);
     s->mark = &bidelua_stream_mark;
     return s;
-}
-
-/* The stream at index 1, with fewer calls into Lua than comparing metatables
- * takes. */
-static inline bidelua_stream *
-check(lua_State *L)
-{
-    bidelua_stream *s = lua_touserdata(L, 1);
-    if (s && lua_rawlen(L, 1) == sizeof *s && s->mark == &bidelua_stream_mark)
-        return s;
-    return bidelua_check(L, bidelua_self(L), 1, BIDELUA_STREAM);
 }
 
 /* -- answers -------------------------------------------------------------- */
@@ -122,7 +110,7 @@ static int
 stream_readsome(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
-    bidelua_stream *s = check(L);
+    bidelua_stream *s = bidelua_stream_check(L);
     lua_Integer max = luaL_optinteger(L, 2, SOME);
     luaL_argcheck(L, max >= 1, 2, "at least 1 byte must be asked for");
     bidelua_task *t = bidelua_enter(L, S, "stream:readsome");
@@ -246,7 +234,7 @@ static int
 stream_read(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
-    check(L);
+    bidelua_stream_check(L);
     lua_settop(L, 3);
     lua_pushnil(L);
     return read_format(L, bidelua_enter(L, S, "stream:read"));
@@ -256,7 +244,7 @@ static int
 stream_readuntil(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
-    bidelua_stream *s = check(L);
+    bidelua_stream *s = bidelua_stream_check(L);
     size_t len;
     const char *sep = luaL_checklstring(L, 2, &len);
     luaL_argcheck(L, len >= 1 && len <= 64, 2,
@@ -284,7 +272,7 @@ next_line(lua_State *L)
 static int
 stream_lines(lua_State *L)
 {
-    check(L);
+    bidelua_stream_check(L);
     lua_settop(L, 3);
     lua_pushlightuserdata(L, bidelua_self(L));
     lua_insert(L, 1);
@@ -292,54 +280,12 @@ stream_lines(lua_State *L)
     return 1;
 }
 
-/* -- writing -------------------------------------------------------------- */
-
-static int
-write_done(lua_State *L, bidelua_task *t, int status)
-{
-    if (status < 0)
-        return bidelua_io_failed(L, t, status);
-    lua_settop(L, 1);
-    return 1;
-}
-
-/* Several pieces go out as one, at index 2, which anchors the bytes while the
- * task waits. */
-static int
-stream_write(lua_State *L)
-{
-    bidelua_state *S = bidelua_self(L);
-    bidelua_stream *s = check(L);
-    bidelua_task *t = bidelua_enter(L, S, "stream:write");
-    int n = lua_gettop(L);
-    size_t len;
-    for (int i = 3; i <= n; i++)
-        luaL_checklstring(L, i, &len);
-    const char *data = luaL_checklstring(L, 2, &len);
-    if (n > 2) {
-        lua_concat(L, n - 1);
-        data = lua_tolstring(L, 2, &len);
-    }
-    int r = bide_stream_write(s->core, data, len, &t->wait);
-    return bidelua_await(L, t, r, write_done);
-}
-
-static int
-stream_shutdown(lua_State *L)
-{
-    bidelua_state *S = bidelua_self(L);
-    bidelua_stream *s = check(L);
-    bidelua_task *t = bidelua_enter(L, S, "stream:shutdown");
-    int r = bide_stream_shutdown(s->core, &t->wait);
-    return bidelua_await(L, t, r, write_done);
-}
-
 /* -- the rest ------------------------------------------------------------- */
 
 static int
 stream_close(lua_State *L)
 {
-    bidelua_stream *s = check(L);
+    bidelua_stream *s = bidelua_stream_check(L);
     if (s->core)
         bide_stream_close(s->core);
     return 0;
@@ -348,7 +294,7 @@ stream_close(lua_State *L)
 static int
 stream_closed(lua_State *L)
 {
-    lua_pushboolean(L, bide_stream_closed(check(L)->core));
+    lua_pushboolean(L, bide_stream_closed(bidelua_stream_check(L)->core));
     return 1;
 }
 
@@ -368,7 +314,7 @@ static int
 stream_peer(lua_State *L)
 {
     bide_address a;
-    int status = bide_stream_peer(check(L)->core, &a);
+    int status = bide_stream_peer(bidelua_stream_check(L)->core, &a);
     return bidelua_pushaddress(L, status, &a);
 }
 
@@ -376,7 +322,7 @@ static int
 stream_address(lua_State *L)
 {
     bide_address a;
-    int status = bide_stream_local(check(L)->core, &a);
+    int status = bide_stream_local(bidelua_stream_check(L)->core, &a);
     return bidelua_pushaddress(L, status, &a);
 }
 
@@ -394,14 +340,14 @@ static int
 stream_nodelay(lua_State *L)
 {
     bool on = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
-    return option_set(L, bide_tcp_nodelay(check(L)->core, on));
+    return option_set(L, bide_tcp_nodelay(bidelua_stream_check(L)->core, on));
 }
 
 /* c:keepalive(seconds), c:keepalive(false) */
 static int
 stream_keepalive(lua_State *L)
 {
-    bidelua_stream *s = check(L);
+    bidelua_stream *s = bidelua_stream_check(L);
     if (lua_isboolean(L, 2) && !lua_toboolean(L, 2))
         return option_set(L, bide_tcp_keepalive(s->core, false, 0));
     lua_Integer seconds = luaL_checkinteger(L, 2);
@@ -413,7 +359,7 @@ stream_keepalive(lua_State *L)
 static int
 stream_fd(lua_State *L)
 {
-    int fd = bide_stream_fd(check(L)->core);
+    int fd = bide_stream_fd(bidelua_stream_check(L)->core);
     if (fd < 0)
         return bidelua_fail(L, NULL, fd);
     lua_pushinteger(L, fd);
@@ -423,7 +369,7 @@ stream_fd(lua_State *L)
 static int
 stream_tostring(lua_State *L)
 {
-    bidelua_stream *s = check(L);
+    bidelua_stream *s = bidelua_stream_check(L);
     bide_address a;
     if (!s->core || bide_stream_closed(s->core))
         lua_pushliteral(L, "bide.stream (closed)");
@@ -454,8 +400,16 @@ static const luaL_Reg methods[] = {
     {"readsome", stream_readsome},
     {"readuntil", stream_readuntil},
     {"lines", stream_lines},
-    {"write", stream_write},
-    {"shutdown", stream_shutdown},
+    {"peek", bidelua_stream_peek},
+    {"try_read", bidelua_stream_try_read},
+    {"buffered", bidelua_stream_buffered},
+    {"write", bidelua_stream_write},
+    {"try_write", bidelua_stream_try_write},
+    {"write_nowait", bidelua_stream_write_nowait},
+    {"drain", bidelua_stream_drain},
+    {"unsent", bidelua_stream_unsent},
+    {"limits", bidelua_stream_limits},
+    {"shutdown", bidelua_stream_shutdown},
     {"close", stream_close},
     {"closed", stream_closed},
     {"peer", stream_peer},

@@ -19,6 +19,17 @@ extern const char bidelua_stream_mark;
 /* Pushes a stream that is not connected yet. */
 bidelua_stream *bidelua_stream_new(lua_State *L, bidelua_state *S);
 
+/* The stream at index 1, with fewer calls into Lua than comparing metatables
+ * takes. */
+static inline bidelua_stream *
+bidelua_stream_check(lua_State *L)
+{
+    bidelua_stream *s = lua_touserdata(L, 1);
+    if (s && lua_rawlen(L, 1) == sizeof *s && s->mark == &bidelua_stream_mark)
+        return s;
+    return bidelua_check(L, bidelua_self(L), 1, BIDELUA_STREAM);
+}
+
 /* What an I/O call that ended with `status` answers: nil, message, code; or it
  * raises, for cancellation and the mistakes of the program. */
 int bidelua_io_failed(lua_State *L, bidelua_task *t, int status);
@@ -31,5 +42,19 @@ void bidelua_stream_configure(lua_State *L, int arg, bidelua_stream *s);
 
 /* Pushes host and port, or the path of a Unix socket; or answers as above. */
 int bidelua_pushaddress(lua_State *L, int status, const bide_address *a);
+
+/* Methods: writer.c. */
+int bidelua_stream_write(lua_State *L);
+int bidelua_stream_shutdown(lua_State *L);
+
+/* And nowait.c. */
+int bidelua_stream_peek(lua_State *L);
+int bidelua_stream_try_read(lua_State *L);
+int bidelua_stream_buffered(lua_State *L);
+int bidelua_stream_try_write(lua_State *L);
+int bidelua_stream_write_nowait(lua_State *L);
+int bidelua_stream_drain(lua_State *L);
+int bidelua_stream_unsent(lua_State *L);
+int bidelua_stream_limits(lua_State *L);
 
 #endif

@@ -51,6 +51,7 @@
     X(channel, 1)                                                              \
     X(channel_iterator, 0)                                                     \
     X(stream, 1)                                                               \
+    X(lines, 0)                                                                \
     X(listener, 1)                                                             \
     X(interval, 1)                                                             \
     X(signals, 1)                                                              \

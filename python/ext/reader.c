@@ -249,6 +249,81 @@ bidepy_stream_read_line(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                      given[0]);
 }
 
+/* A line of lines(): its end is the end of the stream. */
+static PyObject *
+next_line_fail(bidepy_op *op, int status)
+{
+    PyObject *rest = line_fail(op, status);
+    if (!rest || PyBytes_GET_SIZE(rest))
+        return rest;
+    Py_DECREF(rest);
+    PyErr_SetNone(PyExc_StopAsyncIteration);
+    return NULL;
+}
+
+static const bidepy_op_kind next_line_kind = {
+    .name = "Stream.lines()",
+    .start = until_start,
+    .finish = take_bytes,
+    .fail = next_line_fail,
+};
+
+PyObject *
+bidepy_stream_next_line(PyObject *self, size_t limit)
+{
+    PyObject *separator = PyBytes_FromStringAndSize("\n", 1);
+    bidepy_op *op =
+        separator ? (bidepy_op *)new_sized(self, &next_line_kind, limit) : NULL;
+    if (op)
+        op->arg = separator;
+    else
+        Py_XDECREF(separator);
+    return (PyObject *)op;
+}
+
+/* -- peek ----------------------------------------------------------------- */
+
+/* New: the first bytes, `most` at most, which stay. */
+static PyObject *
+look(bidepy_op *op, size_t most)
+{
+    size_t len;
+    const char *data = bide_stream_data(bidepy_stream_under(op), &len);
+    PyObject *bytes =
+        PyBytes_FromStringAndSize(data, (Py_ssize_t)(len < most ? len : most));
+    bide_stream_consume(bidepy_stream_under(op), 0);
+    return bytes;
+}
+
+static PyObject *
+peek_finish(bidepy_op *op)
+{
+    return look(op, op->word.size);
+}
+
+static PyObject *
+peek_fail(bidepy_op *op, int status)
+{
+    return status == BIDE_EEOF ? look(op, op->word.size)
+                               : bidepy_stream_fail(op, status);
+}
+
+static const bidepy_op_kind peek_kind = {
+    .name = "Stream.peek()",
+    .start = exact_start,
+    .finish = peek_finish,
+    .fail = peek_fail,
+};
+
+PyObject *
+bidepy_stream_peek(PyObject *self, PyObject *value)
+{
+    size_t n;
+    if (bidepy_size(value, "n", 1, &n) < 0)
+        return NULL;
+    return new_sized(self, &peek_kind, n);
+}
+
 /* -- iteration ------------------------------------------------------------ */
 
 static PyObject *

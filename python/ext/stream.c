@@ -280,6 +280,45 @@ PyDoc_STRVAR(doc_write,
              "peer is slow.\nWrites of several tasks are not mixed. A write "
              "cancelled after it began is sent to\nits end in the background, "
              "so that the stream stays in step.");
+PyDoc_STRVAR(doc_peek,
+             "peek($self, n, /)\n--\n\n"
+             "The next `n` bytes, fewer if the stream ends before; they stay "
+             "in the stream.");
+PyDoc_STRVAR(doc_lines,
+             "lines($self, /, limit=65536)\n--\n\n"
+             "An async iterator over the lines, each with its b\"\\n\" but "
+             "perhaps the last.\nLimitOverrunError when a line is longer than "
+             "`limit`; nothing is lost by it.");
+PyDoc_STRVAR(doc_try_read,
+             "try_read($self, /, max=65536)\n--\n\n"
+             "read() without waiting: WouldBlockError when nothing is there.");
+PyDoc_STRVAR(doc_write_many,
+             "write_many($self, buffers, /)\n--\n\n"
+             "Write all of several buffers, as one write() and without joining "
+             "them.");
+PyDoc_STRVAR(doc_try_write,
+             "try_write($self, data, /)\n--\n\n"
+             "Write what the system takes now; gives the number of bytes, at "
+             "least 1 unless\n`data` is empty. WouldBlockError when it is full "
+             "or other writes wait.");
+PyDoc_STRVAR(doc_write_nowait,
+             "write_nowait($self, data, /)\n--\n\n"
+             "Take all of `data` without waiting: what the system does not "
+             "take now is copied\nand sent in the background, in order with "
+             "other writes. Await drain() now and then,\nor a slow peer makes "
+             "the memory grow.");
+PyDoc_STRVAR(doc_drain,
+             "drain($self, /)\n--\n\n"
+             "Wait, if more than the limit `write_high` is unsent, until "
+             "`write_low` or less is.");
+PyDoc_STRVAR(
+    doc_set_limits,
+    "set_limits($self, /, *, read_high=None, read_low=None, write_high=None,\n"
+    "           write_low=None)\n--\n\n"
+    "Set marks, in bytes; those not given stay. While no task reads, the loop "
+    "reads on until\n`read_high` bytes are buffered (262144) and again from "
+    "`read_low` (65536) on. drain()\nwaits from more than `write_high` "
+    "unsent bytes (65536) until `write_low` (16384).");
 PyDoc_STRVAR(doc_shutdown,
              "shutdown($self, /)\n--\n\n"
              "End the sending side once all writes are out; the peer reads "
@@ -316,7 +355,18 @@ static PyMethodDef methods[] = {
     {"read_line", (PyCFunction)(void (*)(void))bidepy_stream_read_line,
      METH_FASTCALL | METH_KEYWORDS, doc_read_line},
     {"read_into", bidepy_stream_read_into, METH_O, doc_read_into},
+    {"peek", bidepy_stream_peek, METH_O, doc_peek},
+    {"lines", (PyCFunction)(void (*)(void))bidepy_stream_lines,
+     METH_FASTCALL | METH_KEYWORDS, doc_lines},
+    {"try_read", (PyCFunction)(void (*)(void))bidepy_stream_try_read,
+     METH_FASTCALL | METH_KEYWORDS, doc_try_read},
     {"write", bidepy_stream_write, METH_O, doc_write},
+    {"write_many", bidepy_stream_write_many, METH_O, doc_write_many},
+    {"try_write", bidepy_stream_try_write, METH_O, doc_try_write},
+    {"write_nowait", bidepy_stream_write_nowait, METH_O, doc_write_nowait},
+    {"drain", bidepy_stream_drain, METH_NOARGS, doc_drain},
+    {"set_limits", (PyCFunction)(void (*)(void))bidepy_stream_set_limits,
+     METH_FASTCALL | METH_KEYWORDS, doc_set_limits},
     {"shutdown", bidepy_stream_shutdown, METH_NOARGS, doc_shutdown},
     {"close", stream_close, METH_NOARGS, doc_close},
     {"aclose", stream_aclose, METH_NOARGS, doc_aclose},
@@ -346,6 +396,13 @@ static PyGetSetDef getters[] = {
      "none.",
      peer},
     {"closed", stream_closed, NULL, "Whether our end is closed (bool).", NULL},
+    {"buffered", bidepy_stream_buffered_bytes, NULL,
+     "Bytes that have been received and not read (int).", NULL},
+    {"unsent", bidepy_stream_unsent, NULL,
+     "Bytes of write_nowait() and of cancelled writes that are not sent (int).",
+     NULL},
+    {"limits", bidepy_stream_limits, NULL,
+     "The marks of set_limits() (dict of str to int).", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

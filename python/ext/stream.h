@@ -57,5 +57,24 @@ PyObject *bidepy_stream_read_into(PyObject *self, PyObject *buffer);
 PyObject *bidepy_stream_anext(PyObject *self);
 PyObject *bidepy_stream_write(PyObject *self, PyObject *data);
 PyObject *bidepy_stream_shutdown(PyObject *self, PyObject *unused);
+PyObject *bidepy_stream_peek(PyObject *self, PyObject *n);
+
+/** New operation: the next line, for lines.c. */
+PyObject *bidepy_stream_next_line(PyObject *self, size_t limit);
+
+/* Methods: lines.c, vector.c (write_many), nowait.c. */
+PyObject *bidepy_stream_lines(PyObject *self, PyObject *const *args,
+                              Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_write_many(PyObject *self, PyObject *buffers);
+PyObject *bidepy_stream_try_read(PyObject *self, PyObject *const *args,
+                                 Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_try_write(PyObject *self, PyObject *data);
+PyObject *bidepy_stream_write_nowait(PyObject *self, PyObject *data);
+PyObject *bidepy_stream_drain(PyObject *self, PyObject *unused);
+PyObject *bidepy_stream_set_limits(PyObject *self, PyObject *const *args,
+                                   Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_limits(PyObject *self, void *closure);
+PyObject *bidepy_stream_unsent(PyObject *self, void *closure);
+PyObject *bidepy_stream_buffered_bytes(PyObject *self, void *closure);
 
 #endif
