@@ -175,6 +175,7 @@ typedef struct bide_stream bide_stream;
 typedef struct bide_listener bide_listener;
 typedef struct bide_signal bide_signal;
 typedef struct bide_watch bide_watch;
+typedef struct bide_block bide_block;
 
 /** Where in the user's program something was made. `file` may be NULL. */
 typedef struct bide_site {
@@ -202,7 +203,31 @@ typedef struct bide_host {
      * returned. */
     void *(*thread_begin)(void *ctx);
     void (*thread_end)(void *ctx, void *state);
+    /** For the watchdog: the stack of the step that runs now, as lines of text
+     * in `out`, a final zero not needed; the length. Or BIDE_TRACE_LATER: the
+     * host will call bide_loop_trace. Called in a signal handler on the loop's
+     * thread or, where no signal gets through, in the watchdog's while the loop
+     * runs (`here` false). So it takes no lock, allocates nothing and reads
+     * what may change through bide_peek. */
+    size_t (*trace)(void *ctx, bool here, char *out, size_t size);
+    /** A report of the watchdog's, once the step that blocked is over. */
+    void (*blocked)(void *ctx, const bide_block *b);
 } bide_host;
+
+/** How the watchdog looks after a loop. */
+typedef struct bide_watchdog {
+    /** Report a step that lasts so long, ns. BIDE_FOREVER: never. 0: what
+     * BIDE_WATCHDOG in the environment says ("100ms", "0.5s", "off"); without
+     * that 100 ms if debugging, else never. */
+    int64_t threshold;
+    /** The signal that interrupts the loop's thread for `trace`. 0: what
+     * BIDE_WATCHDOG_SIGNAL says (a number or "none"), or SIGURG. Below 0: none.
+     * One that a handler of somebody else's has is not sent. */
+    int signum;
+    /** Called instead of writing to standard error, in the watchdog's thread;
+     * it must not run or close a loop. May be NULL. */
+    void (*report)(void *ctx, const bide_block *b);
+} bide_watchdog;
 
 typedef struct bide_loop_options {
     bide_host host;
@@ -215,6 +240,9 @@ typedef struct bide_loop_options {
      * ends in ns (0: 10 s). */
     unsigned pool_threads;
     int64_t pool_keep_alive;
+    /** The defaults of a debug run; BIDE_DEBUG=1 has the same effect. */
+    bool debug;
+    bide_watchdog watchdog;
 } bide_loop_options;
 
 /** A new loop, bound to no thread yet; `o` may be NULL. */
@@ -277,9 +305,47 @@ BIDE_API bide_scope *bide_loop_root(bide_loop *l);
 typedef struct bide_loop_counts {
     size_t tasks, ready, timers, io_waits, handles, jobs, threads;
     uint64_t resumes, polls;
+    uint64_t blocks; /* steps that the watchdog saw last too long */
 } bide_loop_counts;
 
 BIDE_API void bide_loop_count(const bide_loop *l, bide_loop_counts *out);
+
+/* -- watchdog ------------------------------------------------------------- */
+
+/** What the watchdog, a thread that looks after all loops with a threshold,
+ * reports of a step that lasts: a task that runs without waiting, or whatever
+ * else keeps a loop from its next poll. Time in which the process is stopped,
+ * the machine asleep, or no processor free does not count. A block that goes on
+ * is reported again, each time after four times as long; a loop gets 8 reports
+ * at once and one more every 10 seconds. */
+struct bide_block {
+    bide_loop *loop;
+    uint64_t task;  /* its id; 0: none was running */
+    char name[128]; /* "": it has none */
+    char file[256]; /* where it was made; "": unknown */
+    int line;
+    int64_t lasted;  /* so far, ns */
+    unsigned nth;    /* report of this block, from 1 */
+    unsigned missed; /* reports left out before this one */
+    bool late; /* not a new report: the trace that an earlier one lacked */
+    const char *trace; /* of the host, lines; "" if there is none */
+};
+
+/** The report as it is printed; the result is as of snprintf. */
+BIDE_API size_t bide_block_text(const bide_block *b, char *out, size_t size);
+
+enum { BIDE_TRACE_LATER = -1 };
+
+/** Brings the trace that `bide_host.trace` promised, in the step that blocks
+ * the loop. */
+BIDE_API void bide_loop_trace(bide_loop *l, const char *trace);
+
+/** Copies `n` bytes of this process's memory that may be gone or change: false
+ * where a plain copy would fault. Any thread, and in signal handlers. */
+BIDE_API bool bide_peek(void *to, const void *from, size_t n);
+
+/** Whether BIDE_DEBUG is set, to anything but "0". Any thread. */
+BIDE_API bool bide_debug(void);
 
 /* -- timers (embedded) ---------------------------------------------------- */
 

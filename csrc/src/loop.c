@@ -275,7 +275,7 @@ bide__loop_resume(bide_loop *l)
         t->state = BIDE_TASK_RUNNING;
         l->current = t;
         l->budget = BIDE__BUDGET;
-        l->resumes++;
+        bide__loop_count(&l->resumes);
         t->resume(t);
         l->current = NULL;
         if (l->stop || l->fork_count != bide__fork_count)
@@ -324,12 +324,14 @@ poll_blocking(bide_loop *l)
 {
     if (!l->virtual_clock)
         set_alarm(l);
+    atomic_store_explicit(&l->watched.idle, true, memory_order_relaxed);
     if (l->host.poll_begin)
         l->host.poll_begin(l->host.ctx);
     if (!l->jobs || !bide__spin(&l->patience, posts_are_there, l))
         sleep_in_poll(l);
     if (l->host.poll_end)
         l->host.poll_end(l->host.ctx);
+    atomic_store_explicit(&l->watched.idle, false, memory_order_relaxed);
 }
 
 /* Virtual time jumps only if a look at the system shows nothing to do. */
@@ -382,7 +384,7 @@ int
 bide__loop_turn(bide_loop *l)
 {
     int rc = 0;
-    l->polls++;
+    bide__loop_count(&l->polls);
     l->polling = true;
     if (bide__list_empty(&l->ready))
         rc = poll_idle(l);

@@ -18,6 +18,7 @@
 #include "inbox.h"
 #include "list.h"
 #include "timer.h"
+#include "watched.h"
 
 enum {
     BIDE__BUDGET = 128, /* operations that finish at once, per resume */
@@ -48,7 +49,8 @@ struct bide_loop {
 
     size_t tasks;
     uint64_t next_id;
-    uint64_t resumes, polls;
+    atomic_uint_fast64_t resumes, polls; /* read by the watchdog */
+    bide__watched watched;
     unsigned fork_count;
 
     bide__inbox inbox;
@@ -99,6 +101,14 @@ extern _Thread_local bide_loop *bide__loop_here;
 
 /** How often this process has been forked from a process using the library. */
 extern unsigned bide__fork_count;
+
+/** Counts on a counter that one thread writes and others read. */
+static inline void
+bide__loop_count(atomic_uint_fast64_t *n)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
 
 static inline bool
 bide__loop_is_here(const bide_loop *l)

@@ -6,6 +6,7 @@
 #include "loop.h"
 #include "scope.h"
 #include "wait.h"
+#include "watchdog.h"
 
 enum { POOL_THREADS = 512 };
 
@@ -23,12 +24,15 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
         l->seed = o->seed;
         l->pool_threads = o->pool_threads;
         l->pool_keep_alive = o->pool_keep_alive;
+        l->watched.how = o->watchdog;
     }
     if (!l->pool_threads)
         l->pool_threads = POOL_THREADS;
     if (!l->pool_keep_alive)
         l->pool_keep_alive = pool_keep_alive;
-    int rc = bide__loop_init(l);
+    int rc = bide__watchdog_settle(&l->watched.how, o && o->debug);
+    if (!rc)
+        rc = bide__loop_init(l);
     if (rc) {
         bide__free(l);
         return rc;
@@ -67,10 +71,14 @@ bide_loop_run(bide_loop *l, bide_task *until)
         return BIDE_ECLOSED;
     if (until ? until->state == BIDE_TASK_DONE : l->tasks == 0)
         return 0;
+    int rc = bide__watchdog_enter(l);
+    if (rc)
+        return rc;
     bide__loop_here = l;
     l->until = until;
     l->stop = false;
-    int rc = run(l);
+    rc = run(l);
+    bide__watchdog_leave(l);
     l->until = NULL;
     bide__loop_here = NULL;
     return rc;
@@ -84,6 +92,7 @@ bide_loop_close(bide_loop *l, int64_t grace,
         return BIDE_EBUSY;
     if (atomic_load(&l->closed))
         return 0;
+    bide__watchdog_forget(l);
     bide__loop_here = l;
     bool forked = l->fork_count != bide__fork_count;
     if (l->host.poll_begin)
@@ -137,5 +146,6 @@ bide_loop_count(const bide_loop *l, bide_loop_counts *out)
         .threads = bide__jobs_threads(l),
         .resumes = l->resumes,
         .polls = l->polls,
+        .blocks = l->watched.blocks,
     };
 }

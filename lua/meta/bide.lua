@@ -17,6 +17,20 @@ local bide = {}
 ---@field threads? integer Most threads for blocking work. Default 512.
 ---@field keep_alive? number Seconds an idle thread is kept. Default 10.
 ---@field grace? number Seconds that blocking work has at the end. Default 5.
+---@field debug? boolean The watchdog is on; also by BIDE_DEBUG=1.
+---@field watchdog? number|boolean Seconds a step may last before it is reported.
+---@field watchdog_signal? integer Its signal instead of SIGURG; 0: none.
+---@field on_blocked? fun(report: bide.blocked_step) Called after such a step.
+
+---A step that ran too long without waiting.
+---@class bide.blocked_step
+---@field task? string
+---@field site? string "file:line" where the task was spawned.
+---@field seconds number How long it had lasted by then.
+---@field nth integer Report of this block, from 1.
+---@field missed integer Reports left out before this one.
+---@field trace? string
+---@field text string All of it, as it was printed.
 
 ---Runs `main` as the main task, on this thread, until it has ended; then
 ---cancels the tasks that are left and waits for them. Returns what `main`

@@ -129,6 +129,10 @@ typedef struct bidelua_state {
     int slots;                       /* anchor slots ever used */
     size_t pending;                  /* failures nobody looked at yet */
     const char *site_file;           /* of the last site, kept */
+    struct {                         /* whose place the watchdog's took */
+        lua_Hook before;
+        int mask, count;
+    } hook;
 } bidelua_state;
 
 /** Stack slots of the vault. */
@@ -206,6 +210,9 @@ bidelua_self(lua_State *L)
 {
     return (bidelua_state *)lua_touserdata(L, lua_upvalueindex(1));
 }
+
+/** The state of this Lua universe, in which the module is open. */
+bidelua_state *bidelua_find(lua_State *L);
 
 /** Pushes a new userdata of `kind` with `values` user values. */
 void *bidelua_new(lua_State *L, bidelua_state *S, bidelua_kind kind,
@@ -426,6 +433,13 @@ void bidelua_task_kill(bidelua_task *t);
 /** Pushes the function and arguments of the lazy future at `index`, which is
  * thereby used up: how many arguments. */
 int bidelua_lazy_unpack(lua_State *L, bidelua_state *S, int index);
+
+/** bide_host.trace and .blocked; the options of bide.run at `arg` that are
+ * about the watchdog. */
+size_t bidelua_trace(void *ctx, bool here, char *out, size_t size);
+void bidelua_blocked(void *ctx, const bide_block *b);
+void bidelua_watchdog_read(lua_State *L, bidelua_state *S, int arg,
+                           bide_loop_options *o);
 
 /** SIGINT for the time of a run. */
 void bidelua_interrupt_begin(bidelua_runtime *rt);

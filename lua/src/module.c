@@ -260,13 +260,13 @@ new_state(lua_State *L)
     return S;
 }
 
-static bidelua_state *
-get_state(lua_State *L)
+bidelua_state *
+bidelua_find(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
     bidelua_state *S = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    return S ? S : new_state(L);
+    return S;
 }
 
 static void
@@ -287,7 +287,9 @@ LUAMOD_API int
 luaopen_bide(lua_State *L)
 {
     luaL_checkversion(L);
-    bidelua_state *S = get_state(L);
+    bidelua_state *S = bidelua_find(L);
+    if (S == NULL)
+        S = new_state(L);
     lua_newtable(L);
     for (int kind = 0; kind < BIDELUA_KINDS; kind++)
         add_functions(L, S, types[kind]);

@@ -193,18 +193,22 @@ typedef struct run_options {
 } run_options;
 
 static void
-read_options(lua_State *L, int arg, run_options *o)
+read_options(lua_State *L, bidelua_state *S, int arg, run_options *o)
 {
     static const char *const known[] = {
-        "virtual_clock", "seed",    "threads", "keep_alive",
-        "grace",         "signals", NULL};
+        "virtual_clock",   "seed",       "threads", "keep_alive",
+        "grace",           "signals",    "debug",   "watchdog",
+        "watchdog_signal", "on_blocked", NULL};
 
     memset(o, 0, sizeof *o);
     o->grace = (int64_t)DEFAULT_GRACE * 1000000000;
     o->signals = true;
-    if (lua_isnoneornil(L, arg))
+    bool given = !lua_isnoneornil(L, arg);
+    if (given)
+        bidelua_checkoptions(L, arg, known);
+    bidelua_watchdog_read(L, S, arg, &o->loop);
+    if (!given)
         return;
-    bidelua_checkoptions(L, arg, known);
     lua_getfield(L, arg, "virtual_clock");
     o->loop.virtual_clock = lua_toboolean(L, -1);
     if (lua_getfield(L, arg, "signals") != LUA_TNIL)
@@ -243,7 +247,14 @@ open_runtime(lua_State *L, bidelua_state *S, run_options *o)
     o->loop.host.ctx = rt;
     o->loop.host.tick = o->signals ? tick : NULL;
     o->loop.host.thread_end = bidelua_worker_end;
-    bidelua_require(L, bide_loop_new(&o->loop, &rt->loop), "bide.run");
+    o->loop.host.trace = bidelua_trace;
+    o->loop.host.blocked = bidelua_blocked;
+    int rc = bide_loop_new(&o->loop, &rt->loop);
+    if (rc == BIDE_EINVALID)
+        luaL_error(L, "bide.run: BIDE_WATCHDOG must be a time such as 100ms or "
+                      "0.5s, or off; BIDE_WATCHDOG_SIGNAL a signal's number, "
+                      "or none");
+    bidelua_require(L, rc, "bide.run");
     S->rt = rt;
     S->L = L;
     lua_toclose(L, -1);
@@ -312,7 +323,7 @@ run(lua_State *L)
     run_options o;
 
     check_arguments(L, S);
-    read_options(L, 2, &o);
+    read_options(L, S, 2, &o);
     lua_settop(L, 1);
     luaL_checkstack(L, 2 * LUA_MINSTACK, "bide.run");
     bidelua_runtime *rt = open_runtime(L, S, &o);

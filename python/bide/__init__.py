@@ -77,10 +77,13 @@ from bide._core import (
     yield_now,
 )
 
+from bide._helpers import BlockedStep
+
 CancelledError = Cancelled
 
 __all__ = [
     "Barrier",
+    "BlockedStep",
     "BrokenError",
     "BusyError",
     "CancelToken",

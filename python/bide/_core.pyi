@@ -117,6 +117,9 @@ def run(
     seed: int = 0,
     shutdown_timeout: float | None = 10.0,
     pool_threads: int = 512,
+    watchdog: float | bool | None = None,
+    watchdog_signal: int | None = None,
+    on_blocked: Callable[[BlockedStep], object] | None = None,
 ) -> _T: ...
 def spawn(
     coro: Awaitable[_T],

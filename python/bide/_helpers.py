@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from . import _core
@@ -22,6 +23,28 @@ _Handler = Callable[[Stream], Awaitable[object]]
 # What the system is short of comes back when connections end.
 _SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
+
+
+@dataclass(frozen=True)
+class BlockedStep:
+    """What the watchdog saw: a step that ran too long without waiting.
+
+    task     its name, or None
+    site     "file:line" where the task was made, or None
+    seconds  how long it had lasted by then
+    nth      report of this block, from 1
+    missed   reports left out before this one, as there were too many
+    trace    the frames, innermost first, or None
+    text     all of it, as it was printed
+    """
+
+    task: str | None
+    site: str | None
+    seconds: float
+    nth: int
+    missed: int
+    trace: str | None
+    text: str
 
 
 async def wait_for(condition: Condition, predicate: Callable[[], _T]) -> _T:

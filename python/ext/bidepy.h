@@ -96,6 +96,7 @@
 #include "state.h"
 #include "convert.h"
 #include "errors.h"
+#include "frames.h"
 #include "runtime.h"
 #include "op.h"
 #include "task.h"

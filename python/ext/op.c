@@ -21,7 +21,7 @@ bidepy_op_new(bidepy_state *st, const bidepy_op_kind *kind, PyObject *owner)
     self->kind = kind;
     self->owner = Py_XNewRef(owner);
     self->arg = NULL;
-    self->origin = st->debug ? bidepy_here() : NULL;
+    self->origin = bidepy_place_here();
     self->word.integer = 0;
     self->phase = BIDEPY_OP_NEW;
     self->seen = false;
@@ -289,16 +289,8 @@ bidepy_op_distinct(PyObject *const *args, Py_ssize_t nargs, const char *what)
 static void
 warn_never_awaited(bidepy_op *self)
 {
-    PyObject *pending = PyErr_Occurred() ? bidepy_fetch() : NULL;
-    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "operation %s was never awaited%s%S", self->kind->name,
-                         self->origin ? ", made at " : "",
-                         self->origin ? self->origin : self->st->empty))
-        PyErr_WriteUnraisable(NULL);
-    if (pending) {
-        bidepy_reraise(pending);
-        Py_DECREF(pending);
-    }
+    bidepy_warn_at(&self->origin, "operation %s was never awaited",
+                   self->kind->name);
 }
 
 static int
@@ -337,7 +329,7 @@ op_dealloc(PyObject *op)
     }
     Py_XDECREF(self->owner);
     Py_XDECREF(self->arg);
-    Py_XDECREF(self->origin);
+    Py_XDECREF(self->origin.code);
     bidepy_free(self, &self->st->op_pool);
 }
 

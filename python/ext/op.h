@@ -44,9 +44,9 @@ typedef struct bidepy_op_kind {
 struct bidepy_op {
     BIDEPY_HEAD
     const bidepy_op_kind *kind;
-    PyObject *owner;  /* what is waited on; keeps it alive */
-    PyObject *arg;    /* an object argument, or NULL */
-    PyObject *origin; /* str, when debugging */
+    PyObject *owner;     /* what is waited on; keeps it alive */
+    PyObject *arg;       /* an object argument, or NULL */
+    bidepy_place origin; /* where it was made */
     union {
         int64_t integer;
         size_t size;

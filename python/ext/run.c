@@ -271,6 +271,8 @@ bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
 {
     bidepy_running = self;
     self->st->debug += self->debug;
+    self->runner = PyThreadState_Get();
+    self->base = bidepy_frame_here();
     int rc = begin(self, coro);
     if (rc == 0)
         drive(self, &self->main->task);

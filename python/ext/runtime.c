@@ -94,6 +94,7 @@ runtime_traverse(PyObject *runtime, visitproc visit, void *arg)
     Py_VISIT(self->asyncgens);
     Py_VISIT(self->old_hooks);
     Py_VISIT(self->sigint);
+    Py_VISIT(self->on_blocked);
     return 0;
 }
 
@@ -108,6 +109,7 @@ runtime_clear(PyObject *runtime)
     Py_CLEAR(self->old_hooks);
     Py_CLEAR(self->sigint);
     Py_CLEAR(self->wakeup);
+    Py_CLEAR(self->on_blocked);
     return 0;
 }
 
@@ -155,10 +157,18 @@ new_runtime(bidepy_state *st, bide_loop_options *options)
         .stalled = stalled,
         .thread_begin = bidepy_thread_begin,
         .thread_end = bidepy_thread_end,
+        .trace = bidepy_trace,
+        .blocked = bidepy_blocked,
     };
     int rc = bide_loop_new(options, &self->loop);
     if (rc) {
-        bidepy_raise(st, rc, "bide.run(): the loop cannot be made");
+        if (rc == BIDE_EINVALID)
+            PyErr_SetString(PyExc_ValueError,
+                            "bide.run(): BIDE_WATCHDOG must be a time such as "
+                            "100ms or 0.5s, or off; BIDE_WATCHDOG_SIGNAL a "
+                            "signal's number, or none");
+        else
+            bidepy_raise(st, rc, "bide.run(): the loop cannot be made");
         Py_DECREF(self);
         return NULL;
     }
@@ -211,7 +221,7 @@ check_free(void)
 
 typedef struct run_arguments {
     bide_loop_options options;
-    bool debug;
+    PyObject *on_blocked; /* borrowed */
     int64_t grace;
 } run_arguments;
 
@@ -244,7 +254,7 @@ static int
 read_arguments(PyObject **in, run_arguments *out)
 {
     *out = (run_arguments){.grace = 10 * INT64_C(1000000000)};
-    if (is_true(in[1], &out->debug) ||
+    if (is_true(in[1], &out->options.debug) ||
         is_true(in[2], &out->options.virtual_clock))
         return -1;
     if (in[3] && read_seed(in[3], &out->options.seed))
@@ -255,23 +265,32 @@ read_arguments(PyObject **in, run_arguments *out)
     if (in[5] && bidepy_size(in[5], "pool_threads", 1, &threads))
         return -1;
     out->options.pool_threads = (unsigned)(threads < 65536 ? threads : 65536);
-    return 0;
+    out->options.debug = out->options.debug || bide_debug();
+    out->on_blocked = in[8] == Py_None ? NULL : in[8];
+    return bidepy_watchdog_read(in[6], in[7], in[8], &out->options.watchdog);
 }
 
 PyDoc_STRVAR(
     run_doc,
     "run($module, main, /, *, debug=False, virtual_clock=False, seed=0,\n"
-    "    shutdown_timeout=10.0, pool_threads=512)\n--\n\n"
+    "    shutdown_timeout=10.0, pool_threads=512, watchdog=None,\n"
+    "    watchdog_signal=None, on_blocked=None)\n--\n\n"
     "Run a coroutine, and everything it starts, on this thread; give its\n"
     "result or raise its exception.\n\n"
-    "debug             operations note where they were made\n"
+    "debug             the watchdog is on, and a threading lock held across "
+    "an\n"
+    "                  await is reported; also by BIDE_DEBUG=1\n"
     "virtual_clock     time jumps to the next deadline when all tasks wait: "
     "for\n"
     "                  tests\n"
     "seed              not 0: ready tasks run in an order drawn from it\n"
     "shutdown_timeout  seconds to wait at the end for spawn_blocking() work;\n"
     "                  None: without end\n"
-    "pool_threads      most threads for spawn_blocking()\n\n"
+    "pool_threads      most threads for spawn_blocking()\n"
+    "watchdog          seconds a step may last before its stack is printed;\n"
+    "                  True: 0.1, False: never, None: as BIDE_WATCHDOG says\n"
+    "watchdog_signal   its signal instead of SIGURG; 0: none\n"
+    "on_blocked        called with a BlockedStep once the step is over\n\n"
     "When main ends, tasks that are left are cancelled and awaited. Ctrl-C\n"
     "cancels main, then KeyboardInterrupt is raised; a second one is raised "
     "at\n"
@@ -282,11 +301,18 @@ static PyObject *
 run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     PyObject *kwnames)
 {
-    static const char *const names[] = {
-        "main",         "debug", "virtual_clock", "seed", "shutdown_timeout",
-        "pool_threads", NULL};
+    static const char *const names[] = {"main",
+                                        "debug",
+                                        "virtual_clock",
+                                        "seed",
+                                        "shutdown_timeout",
+                                        "pool_threads",
+                                        "watchdog",
+                                        "watchdog_signal",
+                                        "on_blocked",
+                                        NULL};
     static const bidepy_signature sig = {"run", names, 1, 1};
-    PyObject *in[6];
+    PyObject *in[9];
     run_arguments how;
     if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
         read_arguments(in, &how) || check_free())
@@ -296,7 +322,8 @@ run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
         coro ? new_runtime(bidepy_of_module(module), &how.options) : NULL;
     PyObject *result = NULL;
     if (self) {
-        self->debug = how.debug;
+        self->debug = how.options.debug;
+        self->on_blocked = Py_XNewRef(how.on_blocked);
         result = bidepy_runtime_run(self, coro, how.grace);
         runtime_clear((PyObject *)self);
         Py_DECREF(self);

@@ -24,6 +24,9 @@ typedef struct bidepy_runtime {
     bidepy_task *failed;   /* failed tasks nobody has looked at, borrowed */
     bide_scope cleanup;    /* shielded: tasks that close generators */
     bide_timer recheck;    /* looks for other threads while stalled */
+    PyObject *on_blocked;  /* callable, or NULL */
+    PyThreadState *runner; /* of the thread that runs it: for the watchdog */
+    const void *base;      /* frame that called bide.run() */
     PyInterpreterState *interpreter;
     long pid; /* of the process that made it */
     unsigned interrupts;
@@ -85,5 +88,17 @@ void bidepy_jobs_ending(bidepy_runtime *runtime);
 
 /** `exc` (borrowed) ends the run, unless another one does already. */
 void bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc);
+
+/* -- the watchdog (watchdog.c) --------------------------------------------- */
+
+/** bide_host.trace and .blocked. */
+size_t bidepy_trace(void *ctx, bool here, char *out, size_t size);
+void bidepy_blocked(void *ctx, const bide_block *b);
+
+/** Reads the arguments watchdog (seconds, a bool or None), watchdog_signal and
+ * on_blocked of run(), each borrowed, may be NULL. 0, or -1 with an exception.
+ */
+int bidepy_watchdog_read(PyObject *watchdog, PyObject *signum,
+                         PyObject *on_blocked, bide_watchdog *out);
 
 #endif

@@ -43,7 +43,8 @@ typedef struct bidepy_state {
     /** The awaitable that is done and gives None: for an __aexit__ that has
      * nothing to wait for. */
     PyObject *done;
-    /** Runtimes with debug=True that run now: operations note their origin. */
+    /** Runtimes with debug=True that run now: a lock of
+     * threading held across an await is reported. */
     unsigned debug;
     PyObject *empty;  /* "" */
     PyObject *ending; /* str: why tasks are cancelled at a run's end */
