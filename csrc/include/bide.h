@@ -176,6 +176,7 @@ typedef struct bide_listener bide_listener;
 typedef struct bide_signal bide_signal;
 typedef struct bide_watch bide_watch;
 typedef struct bide_block bide_block;
+typedef struct bide_file bide_file;
 
 /** Where in the user's program something was made. `file` may be NULL. */
 typedef struct bide_site {
@@ -1071,6 +1072,111 @@ BIDE_API int bide_stream_pair(bide_loop *l, bide_stream *out[2]);
  * job), a terminal, a datagram socket. System errors: EBADF, not open;
  * ENOTCONN, not connected. */
 BIDE_API int bide_stream_open_fd(bide_loop *l, int fd, bide_stream **out);
+
+/* -- files ---------------------------------------------------------------- */
+
+/* Calls that may block are made by threads of the loop's pool. What the system
+ * has in memory is read at once where it can tell (Linux).
+ * Cancel     an operation that no thread has begun did not happen. A begun one
+ *            that only looks is abandoned, and a read's bytes stay with the
+ *            file. A begun one that changes something goes on and is delivered:
+ *            the cancellation lands at the task's next wait.
+ * Errors     are the system's: ENOENT, EACCES, EISDIR, ENOSPC, EMFILE, ... */
+
+/** An open file. Operations on it take effect in the order in which they were
+ * submitted, by whatever tasks; different files do not wait for each other.
+ * It has one position, which reads and writes move when they take effect. ref
+ * and unref: any thread; the last unref closes, without waiting.
+ * Once the file is closed, or a close was submitted, operations get
+ * BIDE_ECLOSED. */
+BIDE_API bide_file *bide_file_ref(bide_file *f);
+BIDE_API void bide_file_unref(bide_file *f);
+
+/** Opens `path`; `flags` (O_RDONLY, O_CREAT, O_EXCL, O_APPEND, ...) and `mode`
+ * are open(2)'s, O_CLOEXEC is added. EISDIR: a directory. A new reference to
+ * the file in `w->value.as.ptr`. `path` is copied.
+ * Cancel     nothing is left open; a file may have been created. */
+BIDE_API int bide_file_open(const char *path, int flags, int mode,
+                            bide_wait *w);
+
+/** A file over `fd`, which becomes the file's. A pipe, socket or terminal has
+ * no position, and a read gives what is there. On error it stays the
+ * caller's. */
+BIDE_API int bide_file_open_fd(bide_loop *l, int fd, bide_file **out);
+
+/** Reading at the position, as bide_stream_read and its kin: `w->u.io.len`
+ * bytes are granted, bide_file_data tells where they lie, and bide_file_consume
+ * takes them off and moves the position.
+ *   read        at least 1 byte, at most `max`; 0 bytes: the end of the file
+ *   read_exact  `n` bytes, fewer only at the end; SIZE_MAX: all there are
+ *   read_until  up to and including `sep`, without it only at the end;
+ *               BIDE_ETOOLONG when `limit` bytes hold no separator
+ * The end is not for ever: a later read gives what was appended. Until a
+ * granted read has ended with bide_file_consume (0: leaves all) other
+ * operations on the file wait. Bytes read ahead are dropped by a write. */
+BIDE_API int bide_file_read(bide_file *f, size_t max, bide_wait *w);
+BIDE_API int bide_file_read_exact(bide_file *f, size_t n, bide_wait *w);
+BIDE_API int bide_file_read_until(bide_file *f, const char *sep, size_t seplen,
+                                  size_t limit, bide_wait *w);
+BIDE_API const char *bide_file_data(const bide_file *f, size_t *len);
+BIDE_API void bide_file_consume(bide_file *f, size_t n);
+
+/** Writes all of `data`, borrowed until the wait is over, at the position; a
+ * file opened with O_APPEND, at its end. After an error `w->u.io.done` tells
+ * how many bytes were written.
+ * Cancel     as above; to what has no position (a pipe) a begun one goes on in
+ *            the background, as of bide_stream_write, and `done` is above 0. */
+BIDE_API int bide_file_write(bide_file *f, const char *data, size_t len,
+                             bide_wait *w);
+
+/** At `offset`, leaving the position alone. pread: up to `n` bytes, fewer only
+ * at the end, in a block of memory in `w->value.as.ptr`, freed by bide_fs_free;
+ * `w->u.io.len` tells how many. ESPIPE: the file has no position. */
+BIDE_API int bide_file_pread(bide_file *f, size_t n, int64_t offset,
+                             bide_wait *w);
+BIDE_API int bide_file_pwrite(bide_file *f, const char *data, size_t len,
+                              int64_t offset, bide_wait *w);
+
+/** Moves the position; `whence` is SEEK_SET, SEEK_CUR or SEEK_END. The new one
+ * in `w->value.as.integer`. BIDE_EINVALID: before the start. */
+BIDE_API int bide_file_seek(bide_file *f, int64_t offset, int whence,
+                            bide_wait *w);
+
+/** The position as of what has taken effect; -1: it has none. */
+BIDE_API int64_t bide_file_position(const bide_file *f);
+
+/** Makes the file `size` bytes long; the position stays. */
+BIDE_API int bide_file_truncate(bide_file *f, int64_t size, bide_wait *w);
+
+/** Waits until what was written is on the disk; `data_only`: without what is
+ * not needed to read it back (fdatasync). */
+BIDE_API int bide_file_sync(bide_file *f, bool data_only, bide_wait *w);
+
+/** What is known about a file; times in ns since 1970. */
+typedef struct bide_stat {
+    uint32_t mode, uid, gid;
+    uint64_t ino, dev, rdev, nlink;
+    int64_t size, blksize, blocks, atime, mtime, ctime;
+} bide_stat;
+
+/** A bide_stat in `w->value.as.ptr`, freed by bide_fs_free. */
+BIDE_API int bide_file_stat(bide_file *f, bide_wait *w);
+
+/** Closes once the operations submitted before have ended; an error of an
+ * earlier write that only shows now is this one's. To close again waits for the
+ * first close, and is no error. `w` may be NULL: nobody waits.
+ * Cancel     the file is closed all the same, also when the task is cancelled
+ *            to begin with; only nobody waits for it. */
+BIDE_API int bide_file_close(bide_file *f, bide_wait *w);
+BIDE_API bool bide_file_closed(const bide_file *f);
+BIDE_API bide_loop *bide_file_loop(const bide_file *f);
+
+/** The system's descriptor, borrowed; negative: an error. Its own position and
+ * the file's are not the same. */
+BIDE_API int bide_file_fd(const bide_file *f);
+
+/** Frees a result of the functions above or below; NULL is fine. Any thread. */
+BIDE_API void bide_fs_free(void *result);
 
 /* -- names ---------------------------------------------------------------- */
 

@@ -53,7 +53,7 @@ static int
 submit(bide_loop *l, bide_job *j, int lane)
 {
     struct bide__pool **pool = lane == LANE_DNS ? &l->dns : &l->blocking;
-    if (atomic_load(&l->closed))
+    if (l->ending || atomic_load(&l->closed))
         return BIDE_ECLOSED;
     if (l->fork_count != bide__fork_count)
         return BIDE_EFORKED;

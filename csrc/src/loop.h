@@ -38,6 +38,7 @@ struct bide_loop {
     int budget;
     bool stop;
     bool polling;
+    bool ending; /* closing: no more jobs */
     uint64_t seed;
     int64_t now;
     bide__timers timers;

@@ -97,6 +97,7 @@ bide_loop_close(bide_loop *l, int64_t grace,
     bool forked = l->fork_count != bide__fork_count;
     if (l->host.poll_begin)
         l->host.poll_begin(l->host.ctx);
+    l->ending = true;
     bool ended = forked || bide__jobs_close(l, grace, stuck, arg);
     if (l->host.poll_end)
         l->host.poll_end(l->host.ctx);

@@ -888,4 +888,101 @@ function bide.wait_writable(fd) end
 ---@param fd bide.fd
 function bide.notify_closing(fd) end
 
+-- -- files --------------------------------------------------------------------
+
+bide.fs = {}
+
+---An open file. Operations take effect in the order in which they were begun, by
+---whatever task; different files do not wait for each other. Failures are nil,
+---"write 'path': why", code. A cancelled operation did not happen; one that
+---changes something and has begun is not cancelled any more, and the cancellation
+---lands at the next wait. Closed at the end of a <close> variable's block.
+---@class bide.file
+local file = {}
+
+---Opens `path` on a thread, or at once if the system has it in memory. A new file
+---gets `permissions` (438, octal 666), less the umask.
+---@param path string
+---@param mode? "r" | "r+" | "w" | "w+" | "a" | "a+" | "x" | "x+" Default "r".
+---@param permissions? integer
+---@return bide.file? file, string? message, string? code
+function bide.fs.open(path, mode, permissions) end
+
+---As file:read of io: "l" (the default) a line, "L" with its end, "a" all up to
+---the end, a number: so many bytes, fewer only at the end. The end is nil, "eof";
+---it is not for ever: later reads give what was appended. A cancelled read leaves
+---the position.
+---@param format? "l" | "L" | "a" | integer
+---@return string? data, string? message, string? code
+function file:read(format) end
+
+---At least 1 byte, at most `max` (65536).
+---@param max? integer
+---@return string? data, string? message, string? code
+function file:readsome(max) end
+
+---for line in f:lines() do ... end; errors are raised.
+---@param format? "l" | "L" | integer
+---@return fun(): string?
+function file:lines(format) end
+
+---Writes all its arguments as one at the position, in append mode at the end.
+---@param ... string | number
+---@return bide.file? self, string? message, string? code
+function file:write(...) end
+
+---Up to `n` bytes at `offset`, "" at the end; the position stays.
+---@param n integer
+---@param offset integer
+---@return string? data, string? message, string? code
+function file:pread(n, offset) end
+
+---@param data string
+---@param offset integer
+---@return bide.file? self, string? message, string? code
+function file:pwrite(data, offset) end
+
+---As io's; the new position.
+---@param whence? "set" | "cur" | "end"
+---@param offset? integer
+---@return integer? position, string? message, string? code
+function file:seek(whence, offset) end
+
+---@param size? integer Default: the position.
+---@return bide.file? self, string? message, string? code
+function file:truncate(size) end
+
+---Waits until what was written is on the disk; "data": without what is not needed
+---to read it back.
+---@param what? "all" | "data"
+---@return bide.file? self, string? message, string? code
+function file:sync(what) end
+
+---@class bide.stat
+---@field type "file" | "directory" | "link" | "fifo" | "socket" | "char" | "block" | "other"
+---@field mode integer The permissions.
+---@field size integer
+---@field uid integer
+---@field gid integer
+---@field ino integer
+---@field dev integer
+---@field nlink integer
+---@field rdev integer
+---@field blocks integer
+---@field blksize integer
+---@field atime number Seconds since 1970, as the next two.
+---@field mtime number
+---@field ctime number
+
+---@return bide.stat? stat, string? message, string? code
+function file:stat() end
+
+---Closes once the operations begun before have ended; also when cancelled.
+---@return true? closed, string? message, string? code
+function file:close() end
+---@return boolean
+function file:closed() end
+---@return integer? fd, string? message, string? code
+function file:fd() end
+
 return bide

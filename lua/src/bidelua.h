@@ -91,7 +91,8 @@
     X(RESOLVE, resolve)                                                        \
     X(INTERVAL, interval)                                                      \
     X(SIGNALS, signal)                                                         \
-    X(DRAIN, drain)
+    X(DRAIN, drain)                                                            \
+    X(FILE, file)
 
 typedef enum bidelua_kind {
 #define BIDELUA__KIND(KIND, concept) BIDELUA_##KIND,

@@ -25,6 +25,7 @@ from bide._core import (
     Condition,
     DeadlockError,
     Event,
+    File,
     Future,
     IncompleteReadError,
     Interval,
@@ -76,6 +77,7 @@ from bide._core import (
     wait_writable,
     yield_now,
 )
+from bide._files import TextFile, open_file
 
 from bide._helpers import BlockedStep
 
@@ -94,6 +96,7 @@ __all__ = [
     "Condition",
     "DeadlockError",
     "Event",
+    "File",
     "Future",
     "IncompleteReadError",
     "Interval",
@@ -112,6 +115,7 @@ __all__ = [
     "StreamClosedError",
     "Task",
     "TaskGroup",
+    "TextFile",
     "WouldBlockError",
     "WrongRuntimeError",
     "__version__",
@@ -127,6 +131,7 @@ __all__ = [
     "notify_closing",
     "now",
     "open_fd",
+    "open_file",
     "race",
     "resolve",
     "reverse",

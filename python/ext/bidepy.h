@@ -55,7 +55,8 @@
     X(listener, 1)                                                             \
     X(interval, 1)                                                             \
     X(signals, 1)                                                              \
-    X(window, 0)
+    X(window, 0)                                                               \
+    X(file, 1)
 
 /** X(file): module functions, `PyMethodDef bidepy_<file>_functions[]`, called
  * with the module as self (bidepy_of_module). */
@@ -71,7 +72,8 @@
     X(readiness)                                                               \
     X(resolve)                                                                 \
     X(interval)                                                                \
-    X(signal)
+    X(signal)                                                                  \
+    X(file)
 
 /** X(field, Name, base, doc): exceptions the binding defines. */
 #define BIDEPY_EXCEPTIONS(X)                                                   \

@@ -180,7 +180,7 @@ add_specials(bidepy_state *st)
         {st->type.condition, true}, {st->type.rwlock_guard, true},
         {st->type.scope, false},    {st->type.token, false},
         {st->type.group, false},    {st->type.stream, false},
-        {st->type.listener, false},
+        {st->type.listener, false}, {st->type.file, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (bidepy_specials_init(st, rows[i].type, rows[i].leaf))
