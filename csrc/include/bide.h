@@ -200,6 +200,11 @@ typedef struct bide_host {
      * the loop (bide_loop_hold). A result other than 0 ends bide_loop_run with
      * it; 0 waits for a thread to post. NULL: ends with BIDE_ESTALLED. */
     int (*stalled)(void *ctx);
+    /** For reports: the name of the language, kept, ... */
+    const char *language;
+    /** ... and where the parked task `t` stands, written to `out` as text of at
+     * most `size` bytes with the final zero. On the loop's thread. */
+    void (*where)(void *ctx, bide_task *t, char *out, size_t size);
     /** In each pool thread: as it starts, and as it ends with what the former
      * returned. */
     void *(*thread_begin)(void *ctx);
@@ -309,7 +314,32 @@ typedef struct bide_loop_counts {
     uint64_t blocks; /* steps that the watchdog saw last too long */
 } bide_loop_counts;
 
-BIDE_API void bide_loop_count(const bide_loop *l, bide_loop_counts *out);
+BIDE_API void bide_loop_count(bide_loop *l, bide_loop_counts *out);
+
+/* -- dumps ---------------------------------------------------------------- */
+
+enum { BIDE_DUMP_TEXT, BIDE_DUMP_JSON };
+
+/** Writes what every runtime of the process is doing, whatever its language:
+ * each task with its name, state, what it waits for, since when and who holds
+ * that, the locks it holds, its deadlines; the jobs of the pools; the depth of
+ * queues. The result is to be freed by bide_dump_free. BIDE_ENOMEMORY,
+ * BIDE_EINVALID: no such format. Any thread.
+ *
+ * A loop is asked to describe itself between two steps. One that does not
+ * answer within 100 ms, as a step blocks it, is read from outside: by copies
+ * that cannot fault, of memory that may change meanwhile. Its part then says
+ * so, and lacks the places where tasks stand. */
+BIDE_API int bide_dump(int format, char **out);
+BIDE_API void bide_dump_free(char *text);
+
+/** Writes a dump as text to `fd` whenever the process gets the signal, also
+ * while its loops are blocked: a thread of the library's makes it. A handler
+ * set before goes on being called. 0: no longer, and on return nothing is
+ * being written to the former `fd`. BIDE_DUMP_SIGNAL of the
+ * environment (USR1, USR2, QUIT, HUP) turns it on for stderr with the first
+ * loop. BIDE_EINVALID: no signal for this. Any thread. */
+BIDE_API int bide_dump_on_signal(int signum, int fd);
 
 /* -- watchdog ------------------------------------------------------------- */
 
@@ -378,9 +408,13 @@ typedef struct bide_wait_kind {
     void (*undo)(bide_wait *w);
     /* Undo is for waits that failed, too: they were granted something. */
     bool undo_failed;
-    /* The task that alone can end this wait: holder of the lock, task joined.
-     * NULL, or answering NULL: none. */
-    bide_task *(*blocker)(const bide_wait *w);
+    /* Where in the object to find the task that alone can end this wait, a
+     * `bide_task *` that may be NULL; 0: nowhere. */
+    uint16_t owner_at;
+    /* That task is the object itself. */
+    bool joins;
+    /* It ends by `u.timer`. */
+    bool timed;
     /* What the object is called and where it was made; NULL: nameless. */
     const char *(*label)(const bide_wait *w, bide_site *site);
 } bide_wait_kind;
@@ -580,6 +614,7 @@ struct bide_task {
     int64_t parked_at;
     uint8_t state;
     uint8_t racing;
+    bool background;
     /** For reports; kept, never freed. `name` may be NULL. */
     const char *name;
     bide_site site;
@@ -873,7 +908,7 @@ struct bide_job {
     bide_link link;
     bide_post post;
     bide_loop *loop;
-    int64_t started_at;
+    int64_t since; /* queued, or running */
     uint8_t state, lane;
 };
 

@@ -46,7 +46,14 @@ need_pool(bide_loop *l, struct bide__pool **slot, unsigned threads)
         .ctx = l->host.ctx,
         .ran = on_ran,
     };
-    return bide__pool_new(&o, slot);
+    struct bide__pool *made;
+    int rc = bide__pool_new(&o, &made);
+    if (rc)
+        return rc;
+    bide__lock_take(&l->pools);
+    *slot = made;
+    bide__lock_drop(&l->pools);
+    return 0;
 }
 
 static int
@@ -106,7 +113,7 @@ bide_job_cancel(bide_job *j)
 /* -- the end -------------------------------------------------------------- */
 
 static bool
-close_pool(struct bide__pool **slot, int64_t grace,
+close_pool(bide_loop *l, struct bide__pool **slot, int64_t grace,
            void (*stuck)(void *arg, const bide_job *j), void *arg)
 {
     if (!*slot)
@@ -114,9 +121,11 @@ close_pool(struct bide__pool **slot, int64_t grace,
     bide_job *j;
     while ((j = bide__pool_pop(*slot)))
         bide_loop_post(j->loop, &j->post);
-    bool ended = bide__pool_close(*slot, grace, stuck, arg);
+    bide__lock_take(&l->pools);
+    struct bide__pool *pool = *slot;
     *slot = NULL;
-    return ended;
+    bide__lock_drop(&l->pools);
+    return bide__pool_close(pool, grace, stuck, arg);
 }
 
 bool
@@ -124,15 +133,33 @@ bide__jobs_close(bide_loop *l, int64_t grace,
                  void (*stuck)(void *arg, const bide_job *j), void *arg)
 {
     int64_t start = (int64_t)uv_hrtime();
-    bool ended = close_pool(&l->blocking, grace, stuck, arg);
+    bool ended = close_pool(l, &l->blocking, grace, stuck, arg);
     if (grace != BIDE_FOREVER)
         grace -= (int64_t)uv_hrtime() - start;
-    return close_pool(&l->dns, grace, stuck, arg) && ended;
+    return close_pool(l, &l->dns, grace, stuck, arg) && ended;
 }
 
+/* -- reports -------------------------------------------------------------- */
+
 size_t
-bide__jobs_threads(const bide_loop *l)
+bide__jobs_threads(bide_loop *l)
 {
-    return (l->blocking ? bide__pool_threads(l->blocking) : 0) +
-           (l->dns ? bide__pool_threads(l->dns) : 0);
+    bide__lock_take(&l->pools);
+    size_t n = (l->blocking ? bide__pool_threads(l->blocking) : 0) +
+               (l->dns ? bide__pool_threads(l->dns) : 0);
+    bide__lock_drop(&l->pools);
+    return n;
+}
+
+void
+bide__jobs_each(bide_loop *l,
+                void (*visit)(void *arg, const bide_job *j, bool running),
+                void *arg)
+{
+    bide__lock_take(&l->pools);
+    if (l->blocking)
+        bide__pool_each(l->blocking, visit, arg);
+    if (l->dns)
+        bide__pool_each(l->dns, visit, arg);
+    bide__lock_drop(&l->pools);
 }

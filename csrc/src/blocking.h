@@ -14,6 +14,12 @@ int bide__job_submit_dns(bide_loop *l, bide_job *j);
 bool bide__jobs_close(bide_loop *l, int64_t grace,
                       void (*stuck)(void *arg, const bide_job *j), void *arg);
 
-size_t bide__jobs_threads(const bide_loop *l);
+/** These two: any thread. */
+size_t bide__jobs_threads(bide_loop *l);
+
+/** Visits the jobs that run and those that are queued, under locks. */
+void bide__jobs_each(bide_loop *l,
+                     void (*visit)(void *arg, const bide_job *j, bool running),
+                     void *arg);
 
 #endif

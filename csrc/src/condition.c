@@ -26,7 +26,7 @@ static const bide_wait_kind relocking_kind = {
     .abort = abort_relocking,
     .undo = bide__mutex_undo,
     .undo_failed = true,
-    .blocker = bide__mutex_holder,
+    .owner_at = offsetof(bide_mutex, owner),
     .label = bide__object_label,
 };
 

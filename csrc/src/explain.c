@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "text.h"
 #include "wait.h"
 
 struct text {
@@ -24,13 +24,6 @@ say(struct text *x, const char *format, ...)
         x->length += (size_t)n;
 }
 
-static const char *
-base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static void
 say_task(struct text *x, const bide_task *t)
 {
@@ -39,7 +32,7 @@ say_task(struct text *x, const bide_task *t)
     else
         say(x, "task-%" PRIu64, t->id);
     if (t->site.file)
-        say(x, " (%s:%d)", base_name(t->site.file), t->site.line);
+        say(x, " (%s:%d)", bide__base_name(t->site.file), t->site.line);
 }
 
 static void
@@ -51,14 +44,14 @@ say_object(struct text *x, const bide_wait *w)
     if (name)
         say(x, " \"%s\"", name);
     if (site.file)
-        say(x, " (made at %s:%d)", base_name(site.file), site.line);
+        say(x, " (made at %s:%d)", bide__base_name(site.file), site.line);
 }
 
 /* One edge, from `w` to what it waits for; answers the task behind it. */
 static const bide_task *
 say_edge(struct text *x, const bide_wait *w)
 {
-    const bide_task *t = w->kind->blocker ? w->kind->blocker(w) : NULL;
+    const bide_task *t = bide__wait_blocker(w);
     say(x, " waits for ");
     if (t && t == w->object) {
         say_task(x, t);

@@ -14,6 +14,7 @@ static void
 count_fork(void)
 {
     bide__fork_count++;
+    bide__registry_forked();
 }
 
 static void

@@ -17,6 +17,8 @@
 #include "buffer.h"
 #include "inbox.h"
 #include "list.h"
+#include "lock.h"
+#include "registry.h"
 #include "timer.h"
 #include "watched.h"
 
@@ -57,7 +59,7 @@ struct bide_loop {
     bide__inbox inbox;
     atomic_bool sleeping, woken;
     unsigned patience; /* before it sleeps while jobs are out: see spin.h */
-    atomic_bool closed;
+    atomic_bool closed, running;
     atomic_size_t refs;
 
     uv_loop_t uv;
@@ -78,12 +80,14 @@ struct bide_loop {
     struct bide__readiness *readiness; /* made on first use, as the next */
     struct bide__signals *signals;
 
-    struct bide__pool *blocking, *dns;
+    struct bide__pool *blocking, *dns; /* set and cleared under `pools` */
+    bide__lock pools;
     unsigned pool_threads;
     int64_t pool_keep_alive;
 
     bool virtual_clock;
     bide_host host;
+    bide__registered registered;
 };
 
 /** An I/O object of a loop, closed with it at the latest. */

@@ -6,7 +6,7 @@ static const bide_wait_kind lock_kind = {
     .verb = "lock",
     .object = "Mutex",
     .undo = bide__mutex_undo,
-    .blocker = bide__mutex_holder,
+    .owner_at = offsetof(bide_mutex, owner),
     .label = bide__object_label,
 };
 
@@ -20,6 +20,8 @@ bide_mutex_new(const char *name, bide_site site, bide_mutex **out)
         return BIDE_ENOMEMORY;
     bide__list_init(&m->waiters);
     m->held.broke = on_holder_ended;
+    m->held.type = "Mutex";
+    m->held.object = m;
     *out = m;
     return 0;
 }
@@ -66,12 +68,6 @@ bide__mutex_enqueue(bide_mutex *m, bide_wait *w)
     } else {
         bide__list_append(&m->waiters, &w->link);
     }
-}
-
-bide_task *
-bide__mutex_holder(const bide_wait *w)
-{
-    return ((const bide_mutex *)w->object)->owner;
 }
 
 void

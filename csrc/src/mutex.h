@@ -20,7 +20,7 @@ static inline void
 bide__mutex_give(bide_mutex *m, bide_task *t)
 {
     m->owner = t;
-    bide__list_append(&t->held, &m->held.link);
+    bide__held_give(&m->held, t);
 }
 
 /** Takes the mutex from its owner and hands it on. */
@@ -30,8 +30,7 @@ void bide__mutex_pass_on(bide_mutex *m);
  * has it, the wait fires with w->status. For conditions. */
 void bide__mutex_enqueue(bide_mutex *m, bide_wait *w);
 
-/** The `blocker` and the `undo` of the waits whose object is a mutex. */
-bide_task *bide__mutex_holder(const bide_wait *w);
+/** The `undo` of the waits whose object is a mutex. */
 void bide__mutex_undo(bide_wait *w);
 
 #endif

@@ -100,8 +100,8 @@ run_job(bide__pool *p, worker *w, bide_job *j)
 {
     size_t idle = w->alone ? 0 : 1;
     w->job = j;
+    j->since = (int64_t)uv_hrtime();
     uv_mutex_unlock(&p->lock);
-    j->started_at = (int64_t)uv_hrtime();
     j->run(j);
     uv_mutex_lock(&p->lock);
     w->job = NULL;
@@ -209,6 +209,7 @@ queue_job(bide__pool *p, bide_job *j)
 int
 bide__pool_submit(bide__pool *p, bide_job *j, bool alone)
 {
+    j->since = (int64_t)uv_hrtime();
     uv_mutex_lock(&p->lock);
     join_ended(p);
     int rc = alone ? start_thread(p, j, true) : queue_job(p, j);
@@ -299,4 +300,20 @@ bide__pool_threads(bide__pool *p)
     size_t n = bide__list_count(&p->workers);
     uv_mutex_unlock(&p->lock);
     return n;
+}
+
+void
+bide__pool_each(bide__pool *p,
+                void (*visit)(void *arg, const bide_job *j, bool running),
+                void *arg)
+{
+    uv_mutex_lock(&p->lock);
+    for (bide_link *i = p->workers.next; i != &p->workers; i = i->next) {
+        const bide_job *j = bide__of(i, worker, link)->job;
+        if (j)
+            visit(arg, j, true);
+    }
+    for (bide_link *i = p->queue.next; i != &p->queue; i = i->next)
+        visit(arg, bide__of(i, bide_job, link), false);
+    uv_mutex_unlock(&p->lock);
 }

@@ -46,4 +46,9 @@ bool bide__pool_close(bide__pool *p, int64_t grace,
 
 size_t bide__pool_threads(bide__pool *p);
 
+/** Visits the jobs that run and those that are queued, under the lock. */
+void bide__pool_each(bide__pool *p,
+                     void (*visit)(void *arg, const bide_job *j, bool running),
+                     void *arg);
+
 #endif

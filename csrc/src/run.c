@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "blocking.h"
+#include "dump_signal.h"
 #include "loop.h"
 #include "scope.h"
 #include "wait.h"
@@ -39,6 +40,8 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
     }
     bide_scope_init(&l->root);
     l->root.loop = l;
+    bide__registry_add(&l->registered);
+    bide__dump_signal_from_environment();
     *out = l;
     return 0;
 }
@@ -75,11 +78,13 @@ bide_loop_run(bide_loop *l, bide_task *until)
     if (rc)
         return rc;
     bide__loop_here = l;
+    atomic_store(&l->running, true);
     l->until = until;
     l->stop = false;
     rc = run(l);
     bide__watchdog_leave(l);
     l->until = NULL;
+    atomic_store(&l->running, false);
     bide__loop_here = NULL;
     return rc;
 }
@@ -93,6 +98,7 @@ bide_loop_close(bide_loop *l, int64_t grace,
     if (atomic_load(&l->closed))
         return 0;
     bide__watchdog_forget(l);
+    bide__registry_remove(&l->registered);
     bide__loop_here = l;
     bool forked = l->fork_count != bide__fork_count;
     if (l->host.poll_begin)
@@ -135,7 +141,7 @@ bide_loop_root(bide_loop *l)
 }
 
 void
-bide_loop_count(const bide_loop *l, bide_loop_counts *out)
+bide_loop_count(bide_loop *l, bide_loop_counts *out)
 {
     *out = (bide_loop_counts){
         .tasks = l->tasks,

@@ -18,18 +18,12 @@ static void undo_read(bide_wait *w);
 static void undo_write(bide_wait *w);
 static void on_writer_ended(bide__held *held, bide_task *t);
 
-static bide_task *
-writer(const bide_wait *w)
-{
-    return ((const bide_rwlock *)w->object)->writer;
-}
-
 static const bide_wait_kind read_kind = {
     .verb = "read",
     .object = "RwLock",
     .abort = abort_wait,
     .undo = undo_read,
-    .blocker = writer,
+    .owner_at = offsetof(bide_rwlock, writer),
     .label = bide__object_label,
 };
 static const bide_wait_kind write_kind = {
@@ -37,7 +31,7 @@ static const bide_wait_kind write_kind = {
     .object = "RwLock",
     .abort = abort_wait,
     .undo = undo_write,
-    .blocker = writer,
+    .owner_at = offsetof(bide_rwlock, writer),
     .label = bide__object_label,
 };
 
@@ -49,6 +43,8 @@ bide_rwlock_new(const char *name, bide_site site, bide_rwlock **out)
         return BIDE_ENOMEMORY;
     bide__list_init(&rw->waiters);
     rw->held.broke = on_writer_ended;
+    rw->held.type = "RwLock";
+    rw->held.object = rw;
     *out = rw;
     return 0;
 }
@@ -76,7 +72,7 @@ static void
 give_write(bide_rwlock *rw, bide_task *t)
 {
     rw->writer = t;
-    bide__list_append(&t->held, &rw->held.link);
+    bide__held_give(&rw->held, t);
 }
 
 static void

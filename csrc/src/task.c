@@ -77,16 +77,10 @@ bide_task_finish(bide_task *t)
 
 /* -- what every task can wait for ----------------------------------------- */
 
-static bide_task *
-joined(const bide_wait *w)
-{
-    return w->object;
-}
-
 static const bide_wait_kind join_kind = {
     .verb = "join",
     .object = "Task",
-    .blocker = joined,
+    .joins = true,
 };
 static const bide_wait_kind yield_kind = {.verb = "yield", .object = "loop"};
 static const bide_wait_kind park_kind = {.verb = "park", .object = "host"};
@@ -149,6 +143,7 @@ abort_sleep(bide_wait *w, bool forced)
 static const bide_wait_kind sleep_kind = {
     .verb = "sleep",
     .object = "timer",
+    .timed = true,
     .abort = abort_sleep,
 };
 

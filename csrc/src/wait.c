@@ -86,7 +86,7 @@ bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
     w->object = object;
     const bide_wait *at = w;
     for (int most = LONGEST_CYCLE; most; most--) {
-        const bide_task *t = at->kind->blocker ? at->kind->blocker(at) : NULL;
+        const bide_task *t = bide__wait_blocker(at);
         if (!t)
             return false;
         if (t == self)

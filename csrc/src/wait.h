@@ -24,7 +24,29 @@
 typedef struct bide__held {
     bide_link link; /* in task->held */
     void (*broke)(struct bide__held *self, bide_task *t);
+    const char *type; /* of the object: "Mutex" */
+    void *object;     /* begins with a bide__object */
+    int64_t since;    /* when the task took it */
 } bide__held;
+
+/** Hands the lock of `h` to `t`. */
+static inline void
+bide__held_give(bide__held *h, bide_task *t)
+{
+    h->since = t->loop->now;
+    bide__list_append(&t->held, &h->link);
+}
+
+/** The task that alone can end `w`, which is parked or about to be; or NULL. */
+static inline bide_task *
+bide__wait_blocker(const bide_wait *w)
+{
+    if (w->kind->joins)
+        return w->object;
+    if (!w->kind->owner_at)
+        return NULL;
+    return *(bide_task **)(void *)((char *)w->object + w->kind->owner_at);
+}
 
 /** Why `t` may not start an operation: BIDE_ECANCELED, BIDE_EFORKED, or 0. */
 static inline int

@@ -139,6 +139,23 @@ function bide.now() end
 ---@return fun(...): ...
 function bide.wrap(fn) end
 
+-- -- reports ------------------------------------------------------------------
+
+---What every runtime of the process is doing, of whatever language: each task
+---with its state, what it waits for, since when and who holds that, its locks
+---and deadlines; jobs and queues. A runtime that does not answer within 0.1 s,
+---as a step blocks it, is read from outside.
+---@param format? "text" | "json"
+---@return string
+function bide.dump(format) end
+
+---Writes a dump to `fd` (2) whenever the process gets the signal, also while its
+---loops are blocked. nil: no longer. BIDE_DUMP_SIGNAL=USR1 (or USR2, QUIT, HUP)
+---in the environment turns it on.
+---@param signal string | integer | nil
+---@param fd? integer
+function bide.dump_on_signal(signal, fd) end
+
 -- -- lazy futures -------------------------------------------------------------
 
 ---A call that has not begun.

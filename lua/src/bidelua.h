@@ -92,7 +92,8 @@
     X(INTERVAL, interval)                                                      \
     X(SIGNALS, signal)                                                         \
     X(DRAIN, drain)                                                            \
-    X(FILE, file)
+    X(FILE, file)                                                              \
+    X(DUMP, dump)
 
 typedef enum bidelua_kind {
 #define BIDELUA__KIND(KIND, concept) BIDELUA_##KIND,
@@ -441,6 +442,9 @@ size_t bidelua_trace(void *ctx, bool here, char *out, size_t size);
 void bidelua_blocked(void *ctx, const bide_block *b);
 void bidelua_watchdog_read(lua_State *L, bidelua_state *S, int arg,
                            bide_loop_options *o);
+
+/** bide_host.where (dump.c). */
+void bidelua_where(void *ctx, bide_task *t, char *out, size_t size);
 
 /** SIGINT for the time of a run. */
 void bidelua_interrupt_begin(bidelua_runtime *rt);

@@ -64,7 +64,7 @@ add_line(lua_State *L, luaL_Buffer *b, bidelua_task *t)
     const bide_wait_kind *kind = t->wait.kind;
 
     luaL_addstring(b, "\n\t");
-    if (kind && (kind->label || kind->blocker)) {
+    if (kind && (kind->label || kind->owner_at || kind->joins)) {
         size_t size = bide_wait_explain(&t->wait, NULL, 0) + 1;
         bide_wait_explain(&t->wait, luaL_prepbuffsize(b, size), size);
         luaL_addsize(b, size - 1);
@@ -245,6 +245,8 @@ open_runtime(lua_State *L, bidelua_state *S, run_options *o)
     rt->S = S;
     rt->grace = o->grace;
     o->loop.host.ctx = rt;
+    o->loop.host.language = "Lua";
+    o->loop.host.where = bidelua_where;
     o->loop.host.tick = o->signals ? tick : NULL;
     o->loop.host.thread_end = bidelua_worker_end;
     o->loop.host.trace = bidelua_trace;

@@ -41,8 +41,8 @@ check(lua_State *L)
 
 /* -- names ---------------------------------------------------------------- */
 
-static int
-number_at(lua_State *L, int index, const char *what)
+int
+bidelua_signal_number(lua_State *L, int index, const char *what)
 {
     if (lua_isinteger(L, index)) {
         lua_Integer n = lua_tointeger(L, index);
@@ -82,7 +82,7 @@ bidelua_signal_listen(lua_State *L, bidelua_task *t, int first,
     if (n < 1 || n > MOST)
         luaL_error(L, "%s: 1 to %d signals are needed", what, (int)MOST);
     for (int i = 0; i < n; i++)
-        signums[i] = number_at(L, first + i, what);
+        signums[i] = bidelua_signal_number(L, first + i, what);
     int rc = bide_signal_new(t->base.loop, signums, (size_t)n, &s);
     if (rc == BIDE_EINVALID)
         luaL_error(L,

@@ -9,4 +9,8 @@
 bide_signal *bidelua_signal_listen(lua_State *L, bidelua_task *t, int first,
                                    const char *what);
 
+/** The number of the signal at `index`, a name or a number; 0: no signal has
+ * that number. Raises for other values. */
+int bidelua_signal_number(lua_State *L, int index, const char *what);
+
 #endif

@@ -73,7 +73,8 @@
     X(resolve)                                                                 \
     X(interval)                                                                \
     X(signal)                                                                  \
-    X(file)
+    X(file)                                                                    \
+    X(dump)
 
 /** X(field, Name, base, doc): exceptions the binding defines. */
 #define BIDEPY_EXCEPTIONS(X)                                                   \

@@ -54,6 +54,26 @@ bidepy_task_where(bidepy_task *self)
     return where;
 }
 
+void
+bidepy_where(void *ctx, bide_task *t, char *out, size_t size)
+{
+    (void)ctx;
+    if (t->resume != bidepy_task_resume)
+        return;
+    PyObject *pending = PyErr_Occurred() ? bidepy_fetch() : NULL;
+    PyObject *where = bidepy_task_where(bidepy_task_of(t));
+    const char *text = where ? PyUnicode_AsUTF8(where) : NULL;
+    if (text)
+        PyOS_snprintf(out, size, "%s", text);
+    else
+        PyErr_Clear();
+    Py_XDECREF(where);
+    if (pending) {
+        bidepy_reraise(pending);
+        Py_DECREF(pending);
+    }
+}
+
 /* -- the deadlock report -------------------------------------------------- */
 
 /* New: "  task 'a' waits for Mutex.lock() of <...>, at app.py:3 in f". */

@@ -151,6 +151,8 @@ new_runtime(bidepy_state *st, bide_loop_options *options)
     self->virtual_clock = options->virtual_clock;
     options->host = (bide_host){
         .ctx = self,
+        .language = "Python",
+        .where = bidepy_where,
         .poll_begin = poll_begin,
         .poll_end = poll_end,
         .tick = tick,

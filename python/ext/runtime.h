@@ -86,6 +86,9 @@ void bidepy_thread_end(void *ctx, void *state);
  * look end. Before bide_loop_close. */
 void bidepy_jobs_ending(bidepy_runtime *runtime);
 
+/** bide_host.where (report.c). With the GIL. */
+void bidepy_where(void *ctx, bide_task *t, char *out, size_t size);
+
 /** `exc` (borrowed) ends the run, unless another one does already. */
 void bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc);
 
