@@ -1016,6 +1016,10 @@ BIDE_API int bide_stream_set_limits(bide_stream *s,
 BIDE_API void bide_stream_close(bide_stream *s);
 BIDE_API bool bide_stream_closed(const bide_stream *s);
 
+/** A stream that is closed from the start: for hosts whose object for a stream
+ * outlives it. */
+BIDE_API int bide_stream_new_closed(bide_loop *l, bide_stream **out);
+
 /** The loop the stream belongs to. */
 BIDE_API bide_loop *bide_stream_loop(const bide_stream *s);
 

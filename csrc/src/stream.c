@@ -37,6 +37,13 @@ bide__stream_new(bide_loop *l)
     return s;
 }
 
+int
+bide_stream_new_closed(bide_loop *l, bide_stream **out)
+{
+    *out = bide__stream_new(l);
+    return *out ? 0 : BIDE_ENOMEMORY;
+}
+
 void
 bide__stream_open(bide_stream *s)
 {

@@ -44,6 +44,7 @@ from bide._core import (
     StreamClosedError,
     Task,
     TaskGroup,
+    TLSStream,
     WouldBlockError,
     WrongRuntimeError,
     __version__,
@@ -82,6 +83,7 @@ from bide._core import (
 from bide._files import TextFile, open_file
 
 from bide._helpers import BlockedStep
+from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
 
 CancelledError = Cancelled
 
@@ -115,6 +117,9 @@ __all__ = [
     "Signals",
     "Stream",
     "StreamClosedError",
+    "TLSInfo",
+    "TLSListener",
+    "TLSStream",
     "Task",
     "TaskGroup",
     "TextFile",
@@ -122,6 +127,7 @@ __all__ = [
     "WrongRuntimeError",
     "__version__",
     "connect_tcp",
+    "connect_tls",
     "connect_unix",
     "current_task",
     "current_token",
@@ -130,6 +136,7 @@ __all__ = [
     "gather",
     "interval",
     "listen_tcp",
+    "listen_tls",
     "listen_unix",
     "move_on_after",
     "notify_closing",

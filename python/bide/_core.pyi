@@ -13,6 +13,7 @@ from collections.abc import (
 )
 from contextvars import Context
 from os import PathLike, stat_result
+from ssl import SSLContext, SSLSession
 from types import GenericAlias, TracebackType
 from typing import (
     Any,
@@ -27,7 +28,9 @@ from typing import (
     type_check_only,
 )
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
+
+from ._tls import TLSInfo
 
 __version__: str
 
@@ -467,7 +470,7 @@ def spawn_thread(
     **kwargs: Any,
 ) -> Future[_T]: ...
 def current_token() -> CancelToken | None: ...
-@final
+@disjoint_base
 class Stream:
     @property
     def address(self) -> tuple[str, int] | Any: ...  # Unix: str
@@ -475,6 +478,17 @@ class Stream:
     def peer_address(self) -> tuple[str, int] | Any: ...  # Unix: str
     @property
     def closed(self) -> bool: ...
+    @property
+    def tls(self) -> TLSInfo | None: ...
+    def start_tls(
+        self,
+        ssl: SSLContext | None = None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        session: SSLSession | None = None,
+        handshake_timeout: float | None = 60.0,
+    ) -> Coroutine[Any, Any, TLSStream]: ...
     def read(self, max: int = 65536) -> Operation[bytes]: ...
     def read_exact(self, n: int, /) -> Operation[bytes]: ...
     def read_until(
@@ -522,6 +536,21 @@ class Stream:
         traceback: TracebackType | None,
         /,
     ) -> Awaitable[None]: ...
+
+# -- tls: see also _tls.py -----------------------------------------------------
+
+@final
+class TLSStream(Stream):
+    def handshake(self) -> Operation[None]: ...
+
+def _wrap_tls(
+    stream: Stream,
+    context: SSLContext,
+    server_side: bool,
+    server_hostname: str | None,
+    session: SSLSession | None,
+    /,
+) -> TLSStream: ...
 
 @final
 class Listener:

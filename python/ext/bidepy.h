@@ -56,7 +56,8 @@
     X(interval, 1)                                                             \
     X(signals, 1)                                                              \
     X(window, 0)                                                               \
-    X(file, 1)
+    X(file, 1)                                                                 \
+    X(tls_stream, 1)
 
 /** X(file): module functions, `PyMethodDef bidepy_<file>_functions[]`, called
  * with the module as self (bidepy_of_module). */
@@ -69,6 +70,7 @@
     X(blocking)                                                                \
     X(tcp)                                                                     \
     X(unix)                                                                    \
+    X(tls)                                                                     \
     X(readiness)                                                               \
     X(resolve)                                                                 \
     X(interval)                                                                \

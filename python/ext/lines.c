@@ -34,6 +34,8 @@ static PyObject *
 lines_anext(PyObject *self)
 {
     const lines *it = (lines *)self;
+    if (Py_IS_TYPE(it->stream, it->st->type.tls_stream))
+        return bidepy_tls_stream_next_line(it->stream, it->limit);
     return bidepy_stream_next_line(it->stream, it->limit);
 }
 

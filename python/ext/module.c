@@ -148,7 +148,11 @@ module_free(void *module)
 static PyTypeObject *
 add_type(PyObject *module, PyType_Spec *spec, bool public)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    bidepy_state *st = bidepy_of_module(module);
+    PyObject *base = spec == &bidepy_tls_stream_spec
+                         ? (PyObject *)st->type.stream
+                         : NULL; /* object */
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, base);
     if (type && public && PyModule_AddType(module, (PyTypeObject *)type) < 0)
         Py_CLEAR(type);
     return (PyTypeObject *)type;
@@ -176,11 +180,12 @@ add_specials(bidepy_state *st)
         PyTypeObject *type;
         bool leaf;
     } rows[] = {
-        {st->type.mutex, true},     {st->type.semaphore, true},
-        {st->type.condition, true}, {st->type.rwlock_guard, true},
-        {st->type.scope, false},    {st->type.token, false},
-        {st->type.group, false},    {st->type.stream, false},
-        {st->type.listener, false}, {st->type.file, false},
+        {st->type.mutex, true},       {st->type.semaphore, true},
+        {st->type.condition, true},   {st->type.rwlock_guard, true},
+        {st->type.scope, false},      {st->type.token, false},
+        {st->type.group, false},      {st->type.stream, false},
+        {st->type.listener, false},   {st->type.file, false},
+        {st->type.tls_stream, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (bidepy_specials_init(st, rows[i].type, rows[i].leaf))

@@ -137,6 +137,10 @@ resume(bidepy_op *self, PyObject **result)
         return PYGEN_ERROR;
     }
     int status = take(self);
+    if (status == BIDEPY_OP_AGAIN) {
+        *result = Py_NewRef(Py_None);
+        return PYGEN_NEXT;
+    }
     if (status != BIDE_PARKED) {
         bidepy_task_of(t)->parked = NULL;
         return bidepy_op_end(self, status, result);

@@ -34,8 +34,9 @@ typedef struct bidepy_op_kind {
     void (*release)(bidepy_op *op);
     unsigned flags;
     /** For an operation with more than its own wait, else NULL. `take`: the
-     * status, as bide_wait_take, or BIDE_PARKED when it is not over. `drop`:
-     * as bide_wait_drop. */
+     * status, as bide_wait_take, or BIDE_PARKED when it is not over, or
+     * BIDEPY_OP_AGAIN when the task has to wait once more. `drop`: as
+     * bide_wait_drop. */
     int (*take)(bidepy_op *op);
     void (*drop)(bidepy_op *op);
 } bidepy_op_kind;
@@ -61,6 +62,8 @@ struct bidepy_op {
  * 0 until the caller sets them (`arg`: a new reference). */
 bidepy_op *bidepy_op_new(bidepy_state *st, const bidepy_op_kind *kind,
                          PyObject *owner);
+
+enum { BIDEPY_OP_AGAIN = 2 }; /* no status: those are 0, 1 or negative */
 
 /* RACED: its wait is one of a race's, which ends it. */
 enum { BIDEPY_OP_NEW, BIDEPY_OP_PARKED, BIDEPY_OP_OVER, BIDEPY_OP_RACED };

@@ -183,9 +183,8 @@ static const bidepy_op_kind line_kind = {
     .fail = line_fail,
 };
 
-/* New bytes: the separator, 1 to 64 bytes of anything bytes-like. */
-static PyObject *
-parse_separator(PyObject *value)
+PyObject *
+bidepy_stream_separator(PyObject *value)
 {
     if (!PyObject_CheckBuffer(value)) {
         PyErr_Format(PyExc_TypeError, "separator must be bytes, not %.100s",
@@ -233,7 +232,8 @@ bidepy_stream_read_until(PyObject *self, PyObject *const *args,
     PyObject *given[2];
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0)
         return NULL;
-    return new_until(self, &until_kind, parse_separator(given[0]), given[1]);
+    return new_until(self, &until_kind, bidepy_stream_separator(given[0]),
+                     given[1]);
 }
 
 PyObject *

@@ -323,6 +323,16 @@ PyDoc_STRVAR(doc_shutdown,
              "shutdown($self, /)\n--\n\n"
              "End the sending side once all writes are out; the peer reads "
              "b\"\". Reading\ngoes on.");
+PyDoc_STRVAR(
+    doc_start_tls,
+    "start_tls($self, /, ssl=None, *, server_side=False, "
+    "server_hostname=None,\n"
+    "          session=None, handshake_timeout=60.0)\n--\n\n"
+    "Go on in TLS on this connection, with what is buffered; gives a "
+    "TLSStream, "
+    "and this\nStream is closed by it. A coroutine: see connect_tls() for the "
+    "arguments and errors.\nA failed or cancelled handshake closes the "
+    "connection.");
 PyDoc_STRVAR(doc_close, "close($self, /)\n--\n\n"
                         "Close at once; waits on the stream end with "
                         "StreamClosedError. Closing twice is fine.");
@@ -368,6 +378,8 @@ static PyMethodDef methods[] = {
     {"set_limits", (PyCFunction)(void (*)(void))bidepy_stream_set_limits,
      METH_FASTCALL | METH_KEYWORDS, doc_set_limits},
     {"shutdown", bidepy_stream_shutdown, METH_NOARGS, doc_shutdown},
+    {"start_tls", BIDEPY_METHOD(bidepy_stream_start_tls),
+     METH_VARARGS | METH_KEYWORDS, doc_start_tls},
     {"close", stream_close, METH_NOARGS, doc_close},
     {"aclose", stream_aclose, METH_NOARGS, doc_aclose},
     {"fileno", stream_fileno, METH_NOARGS, doc_fileno},
@@ -403,6 +415,8 @@ static PyGetSetDef getters[] = {
      NULL},
     {"limits", bidepy_stream_limits, NULL,
      "The marks of set_limits() (dict of str to int).", NULL},
+    {"tls", bidepy_stream_tls, NULL,
+     "What TLS has agreed on (TLSInfo); None: there is no TLS.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -423,6 +437,6 @@ static PyType_Slot slots[] = {
 PyType_Spec bidepy_stream_spec = {
     .name = "bide.Stream",
     .basicsize = sizeof(bidepy_stream),
-    .flags = BIDEPY_TYPE_FLAGS,
+    .flags = BIDEPY_TYPE_FLAGS | Py_TPFLAGS_BASETYPE,
     .slots = slots,
 };

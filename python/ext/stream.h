@@ -38,6 +38,9 @@ PyObject *bidepy_stream_address(const bide_address *address);
 /** Seconds of keepalive: 0 for None. -1 with an exception. */
 int bidepy_keepalive(PyObject *value, unsigned *out);
 
+/** New bytes: a separator, 1 to 64 bytes of anything bytes-like. */
+PyObject *bidepy_stream_separator(PyObject *value);
+
 /** New operation on the buffer `op->arg`; its view lies in `op->word` from
  * bidepy_stream_view on, and goes with bidepy_stream_unview, the `release`. */
 PyObject *bidepy_stream_buffered(PyObject *self, const bidepy_op_kind *kind,
@@ -76,5 +79,11 @@ PyObject *bidepy_stream_set_limits(PyObject *self, PyObject *const *args,
 PyObject *bidepy_stream_limits(PyObject *self, void *closure);
 PyObject *bidepy_stream_unsent(PyObject *self, void *closure);
 PyObject *bidepy_stream_buffered_bytes(PyObject *self, void *closure);
+
+/* Of a TLSStream: tls_reader.c, tls_stream.c */
+PyObject *bidepy_tls_stream_next_line(PyObject *self, size_t limit);
+PyObject *bidepy_stream_start_tls(PyObject *self, PyObject *args,
+                                  PyObject *kwargs);
+PyObject *bidepy_stream_tls(PyObject *self, void *closure);
 
 #endif

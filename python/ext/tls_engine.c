@@ -1,7 +1,7 @@
 /* One end of a TLS connection, without I/O. */
 #include "tls_engine.h"
 
-#include <string.h>
+#include <limits.h>
 
 enum {
     HEADER = 5,
@@ -213,21 +213,32 @@ record_size(const unsigned char *data)
 }
 
 size_t
-bidepy_tls_records(const char *data, size_t n, size_t *need)
+bidepy_tls_split(const char *data, size_t n, size_t *need, unsigned *count)
 {
     size_t whole = 0;
     *need = HEADER;
+    *count = 0;
     while (n - whole >= HEADER) {
         size_t size = record_size((const unsigned char *)data + whole);
-        if (size == 0)
+        if (size == 0) {
+            *count = UINT_MAX;
             return n;
+        }
         if (n - whole < size) {
             *need = size;
             break;
         }
         whole += size;
+        ++*count;
     }
     return whole;
+}
+
+size_t
+bidepy_tls_records(const char *data, size_t n, size_t *need)
+{
+    unsigned count;
+    return bidepy_tls_split(data, n, need, &count);
 }
 
 /* -- calls ---------------------------------------------------------------- */
@@ -310,16 +321,23 @@ read_once(bidepy_tls *e, char *out, size_t n, size_t *got)
 }
 
 int
-bidepy_tls_read(bidepy_tls *e, char *out, size_t n, size_t *got)
+bidepy_tls_read_some(bidepy_tls *e, char *out, size_t n, unsigned records,
+                     size_t *got)
 {
     int rc = BIDEPY_TLS_DONE;
     *got = 0;
-    while (*got < n && rc == BIDEPY_TLS_DONE) {
+    while (records-- && *got < n && rc == BIDEPY_TLS_DONE) {
         size_t count;
         rc = read_once(e, out + *got, n - *got, &count);
         *got += count;
     }
     return rc;
+}
+
+int
+bidepy_tls_read(bidepy_tls *e, char *out, size_t n, size_t *got)
+{
+    return bidepy_tls_read_some(e, out, n, UINT_MAX, got);
 }
 
 PyObject *

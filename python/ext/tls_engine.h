@@ -56,6 +56,9 @@ int bidepy_tls_traverse(const bidepy_tls *e, visitproc visit, void *arg);
  * bytes have to be there for more to be known. Bytes that are no TLS count as
  * whole: ssl has to see them to say so. */
 size_t bidepy_tls_records(const char *data, size_t n, size_t *need);
+/** The same, and how many records there are; UINT_MAX: unknown. */
+size_t bidepy_tls_split(const char *data, size_t n, size_t *need,
+                        unsigned *count);
 
 /** Hands over ciphertext: 0, or -1. */
 int bidepy_tls_feed(bidepy_tls *e, const char *data, size_t n);
@@ -70,6 +73,9 @@ int bidepy_tls_handshake(bidepy_tls *e);
  * at most `n` (at least 1). DONE: `n` bytes came, there may be more. WANT, END:
  * that was all. -1: `*got` bytes came before the exception. */
 int bidepy_tls_read(bidepy_tls *e, char *out, size_t n, size_t *got);
+/** The same of at most `records` records: DONE if they were all read. */
+int bidepy_tls_read_some(bidepy_tls *e, char *out, size_t n, unsigned records,
+                         size_t *got);
 
 /** New bytes with one run of plaintext, from `n` bytes of records that have
  * just been fed; b"" at the end. NULL without an exception: there is none, the
