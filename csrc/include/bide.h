@@ -265,10 +265,17 @@ BIDE_API void bide_loop_unref(bide_loop *l);
  * process. May be called again after any of them but the last. */
 BIDE_API int bide_loop_run(bide_loop *l, bide_task *until);
 
+/** Ends bide_loop_run with 0 when the running task returns. Loop's thread. */
+BIDE_API void bide_loop_stop(bide_loop *l);
+
+/** Has the loop poll before it resumes the next task. Loop's thread. */
+BIDE_API void bide_loop_pause(bide_loop *l);
+
 /** Ends the pool (jobs still queued are cancelled, running ones awaited until
  * `grace` ns have passed), closes every I/O object and frees what the loop
- * holds. No task may be alive. BIDE_ESTUCK: jobs outlived the grace; they were
- * named through `stuck` and are cut loose: the loop is closed all the same. */
+ * holds. No task may be alive; another loop may run on this thread.
+ * BIDE_ESTUCK: jobs outlived the grace; they were named through `stuck` and are
+ * cut loose: the loop is closed all the same. */
 BIDE_API int bide_loop_close(bide_loop *l, int64_t grace,
                              void (*stuck)(void *arg, const bide_job *job),
                              void *arg);
@@ -444,6 +451,7 @@ struct bide_wait {
             size_t limit, count;
         } many;
         size_t count;
+        void (*cancelled)(bide_wait *self);
     } u;
 };
 
@@ -615,6 +623,7 @@ struct bide_task {
     uint8_t state;
     uint8_t racing;
     bool background;
+    bool attached;
     /** For reports; kept, never freed. `name` may be NULL. */
     const char *name;
     bide_site site;
@@ -631,6 +640,11 @@ BIDE_API void bide_task_init(bide_task *t, void (*resume)(bide_task *self));
 BIDE_API int bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
                              bide_token *token);
 
+/** As bide_task_start without a token, for a task that something else drives:
+ * it is RUNNING at once, and resumed only when a wait of its own has ended. It
+ * does not keep the loop running; finish it before the loop is closed. */
+BIDE_API int bide_task_attach(bide_task *t, bide_loop *l, bide_scope *group);
+
 /** Ends a task, from its own resume or before it ever ran: joiners wake, locks
  * it still holds break, its scope leaves the tree. */
 BIDE_API void bide_task_finish(bide_task *t);
@@ -640,6 +654,10 @@ BIDE_API int bide_task_join(bide_task *t, bide_wait *w);
 
 /** Cancels the task's own scope. */
 BIDE_API void bide_task_cancel(bide_task *t, bide_value reason);
+
+/** Ends what `t` waits for with BIDE_ECANCELED, once: its next wait is as any
+ * other. Nothing happens when it does not wait, or when that has ended. */
+BIDE_API void bide_task_interrupt(bide_task *t);
 
 /** Appends the running task to the ready queue: others go first. Always
  * BIDE_PARKED, or BIDE_ECANCELED. */
@@ -653,7 +671,14 @@ BIDE_API int bide_sleep_until(bide_wait *w, int64_t deadline);
  * a task by means of their own. */
 BIDE_API int bide_park(bide_wait *w);
 
-/** Ends a bide_park of this loop with `status`; false if it is over. */
+/** As bide_park, for a wait that cancellation does not end: each time it
+ * strikes the task, and at once if it had before, `cancelled` is called
+ * instead. That may only note what it was told: it runs in the midst of the
+ * cancellation. */
+BIDE_API int bide_park_lasting(bide_wait *w, void (*cancelled)(bide_wait *w));
+
+/** Ends a bide_park or bide_park_lasting of this loop with `status`; false if
+ * it is over. */
 BIDE_API bool bide_unpark(bide_wait *w, int status);
 
 /** Calls `visit` for each task of the loop that is not done. */
@@ -1286,6 +1311,45 @@ BIDE_API int bide_watch_wanted(const bide_watch *w);
 /** Ends the watch: `ready` is not called any more. */
 BIDE_API void bide_watch_close(bide_watch *w);
 BIDE_API bool bide_watch_closed(const bide_watch *w);
+
+/* -- interest in a descriptor (embedded) ---------------------------------- */
+
+/** Beside BIDE_READABLE and BIDE_WRITABLE. */
+enum { BIDE_EDGE = 4 };
+
+/** As a watch, but in memory of the caller, on one epoll_ctl for any number of
+ * events, and for descriptors that others may close. Members are private. */
+typedef struct bide_interest {
+    bide_link link; /* in the loop's list of those that turned ready */
+    bide_link waits[2];
+    /** Told on the loop's thread, outside I/O callbacks, with BIDE_READABLE and
+     * BIDE_WRITABLE: at each poll while it holds, or with BIDE_EDGE when it has
+     * begun to hold again. An error or a hang-up is both. May be NULL. */
+    void (*ready)(struct bide_interest *self, unsigned events);
+    bide_loop *loop;
+    int fd;
+    uint32_t slot; /* 1 + index; 0: not set */
+    unsigned wanted, events;
+} bide_interest;
+
+BIDE_API void bide_interest_init(bide_interest *w,
+                                 void (*ready)(bide_interest *self,
+                                               unsigned events));
+
+/** Watches `fd` for `interest` (not 0) from now on. A descriptor that was
+ * closed meanwhile, and its number opened again, is noticed. System errors as
+ * of bide_wait_readable; then `w` is not set. */
+BIDE_API int bide_interest_set(bide_interest *w, bide_loop *l, int fd,
+                               unsigned interest);
+
+/** Waits until `w`, which is set, reports `direction`, BIDE_READABLE or
+ * BIDE_WRITABLE, the next time. To be tried first: with BIDE_EDGE what holds
+ * already is not reported again. BIDE_EINVALID: `w` is not set. */
+BIDE_API int bide_interest_wait(bide_interest *w, unsigned direction,
+                                bide_wait *wait);
+
+/** Ends it; waits end with BIDE_ECLOSED. `fd` may have been closed. */
+BIDE_API void bide_interest_stop(bide_interest *w);
 
 /* -- signals -------------------------------------------------------------- */
 

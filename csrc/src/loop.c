@@ -270,6 +270,8 @@ void
 bide__loop_resume(bide_loop *l)
 {
     for (int n = BIDE__POLL_INTERVAL; n && !bide__list_empty(&l->ready); n--) {
+        if (l->pause)
+            return;
         bide_task *t =
             l->seed ? next_in_seeded_order(l)
                     : bide__of(bide__list_pop(&l->ready), bide_task, ready);
@@ -386,6 +388,7 @@ bide__loop_turn(bide_loop *l)
 {
     int rc = 0;
     bide__loop_count(&l->polls);
+    l->pause = false;
     l->polling = true;
     if (bide__list_empty(&l->ready))
         rc = poll_idle(l);

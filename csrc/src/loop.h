@@ -32,6 +32,7 @@ enum {
 struct bide__pool;
 struct bide__readiness;
 struct bide__signals;
+struct bide__interests;
 
 struct bide_loop {
     bide_link ready;
@@ -39,6 +40,7 @@ struct bide_loop {
     bide_task *until;
     int budget;
     bool stop;
+    bool pause; /* the next poll comes before the next task */
     bool polling;
     bool ending; /* closing: no more jobs */
     uint64_t seed;
@@ -79,6 +81,7 @@ struct bide_loop {
     bide__spares spares;               /* of their buffers */
     struct bide__readiness *readiness; /* made on first use, as the next */
     struct bide__signals *signals;
+    struct bide__interests *interests;
 
     struct bide__pool *blocking, *dns; /* set and cleared under `pools` */
     bide__lock pools;

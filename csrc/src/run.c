@@ -93,7 +93,8 @@ int
 bide_loop_close(bide_loop *l, int64_t grace,
                 void (*stuck)(void *arg, const bide_job *job), void *arg)
 {
-    if (bide__loop_here || l->tasks)
+    bide_loop *here = bide__loop_here;
+    if (here == l || l->tasks)
         return BIDE_EBUSY;
     if (atomic_load(&l->closed))
         return 0;
@@ -112,8 +113,20 @@ bide_loop_close(bide_loop *l, int64_t grace,
     if (forked)
         uv_loop_fork(&l->uv);
     bide__loop_fini(l);
-    bide__loop_here = NULL;
+    bide__loop_here = here;
     return ended ? 0 : BIDE_ESTUCK;
+}
+
+void
+bide_loop_stop(bide_loop *l)
+{
+    l->stop = true;
+}
+
+void
+bide_loop_pause(bide_loop *l)
+{
+    l->pause = true;
 }
 
 bool

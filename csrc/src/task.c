@@ -37,6 +37,19 @@ bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
     return 0;
 }
 
+int
+bide_task_attach(bide_task *t, bide_loop *l, bide_scope *group)
+{
+    int rc = bide_task_start(t, l, group, NULL);
+    if (rc)
+        return rc;
+    bide__list_remove(&t->ready);
+    t->state = BIDE_TASK_RUNNING;
+    t->attached = true;
+    l->tasks--;
+    return 0;
+}
+
 static void
 break_locks(bide_task *t)
 {
@@ -68,10 +81,11 @@ bide_task_finish(bide_task *t)
     if (bide__unlikely(!bide__list_empty(&t->held)))
         break_locks(t);
     leave_scopes(t);
-    l->tasks--;
+    if (!t->attached)
+        l->tasks--;
     if (!bide__list_empty(&t->joiners))
         bide__wait_fire_all(&t->joiners, 0);
-    if (t == l->until || l->tasks == 0)
+    if (t == l->until || (!l->until && l->tasks == 0))
         l->stop = true;
 }
 
@@ -107,6 +121,12 @@ bide_task_cancel(bide_task *t, bide_value reason)
         bide_scope_cancel(&t->base, reason);
 }
 
+void
+bide_task_interrupt(bide_task *t)
+{
+    bide__wait_cancel_task(t);
+}
+
 int
 bide_yield(bide_wait *w)
 {
@@ -119,6 +139,30 @@ bide_park(bide_wait *w)
 {
     int rc = bide__wait_refused(w->task);
     return rc ? rc : bide__wait_park(w, &park_kind, NULL, NULL);
+}
+
+static bool
+tell_cancelled(bide_wait *w, bool forced)
+{
+    if (!forced)
+        w->u.cancelled(w);
+    return forced;
+}
+
+static const bide_wait_kind lasting_kind = {
+    .verb = "park",
+    .object = "host",
+    .abort = tell_cancelled,
+};
+
+int
+bide_park_lasting(bide_wait *w, void (*cancelled)(bide_wait *w))
+{
+    w->u.cancelled = cancelled;
+    int rc = bide__wait_park(w, &lasting_kind, NULL, NULL);
+    if (bide_scope_cancelled(w->task->scope))
+        cancelled(w);
+    return rc;
 }
 
 bool

@@ -87,6 +87,15 @@ from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
 
 CancelledError = Cancelled
 
+
+def __getattr__(name: str) -> object:
+    """asyncio's loop on this reactor comes with its first use."""
+    if name in {"EventLoop", "EventLoopPolicy", "install", "new_event_loop"}:
+        from bide import aio
+        return getattr(aio, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Barrier",
     "BlockedStep",

@@ -36,6 +36,7 @@
     X(special, 0)                                                              \
     X(done, 0)                                                                 \
     X(runtime, 0)                                                              \
+    X(loop, 1)                                                                 \
     X(task, 1)                                                                 \
     X(scope, 1)                                                                \
     X(token, 1)                                                                \

@@ -40,6 +40,7 @@ empty_pools(bidepy_state *st)
 void
 bidepy_state_drop(bidepy_state *st)
 {
+    PyMem_RawFree(st->aio);
     PyMem_RawFree(st);
 }
 
@@ -91,6 +92,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
         return 0;
     Py_VISIT((*slot)->done);
     int rc = visit_pools(*slot, visit, arg);
+    if (rc == 0)
+        rc = bidepy_aio_traverse(*slot, visit, arg);
     return rc ? rc : visit_classes(*slot, visit, arg);
 }
 
@@ -121,6 +124,7 @@ module_clear(PyObject *module)
     bidepy_state *st = *slot;
     st->closing = true;
     empty_pools(st);
+    bidepy_aio_clear(st);
     Py_CLEAR(st->done);
     clear_classes(st);
     Py_CLEAR(st->empty);
@@ -169,7 +173,7 @@ add_types(bidepy_state *st, PyObject *module)
 #undef X
     st->type.future->tp_vectorcall = bidepy_future_vectorcall;
     st->type.token->tp_vectorcall = bidepy_token_vectorcall;
-    return bidepy_stop_init(st, module);
+    return bidepy_loop_type_init(st) ? -1 : bidepy_stop_init(st, module);
 }
 
 /* `with` on a lock or a timeout is a hot path. */

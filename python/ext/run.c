@@ -5,9 +5,12 @@
  * asynchronous generators; close the core's loop, which waits for blocking
  * jobs; report what nobody looked at. */
 #include "bidepy.h"
+#include "asyncio/aio.h"
 #include "run.h"
 
 #include <unistd.h>
+
+#define SHUT_GRACE (10 * INT64_C(1000000000))
 
 _Thread_local bidepy_runtime *bidepy_running BIDEPY_TLS;
 
@@ -84,7 +87,9 @@ drive(bidepy_runtime *self, bide_task *until)
     int rc = bide_loop_run(self->loop, until);
     if (rc == 0 || rc == BIDE_ESTALLED || rc == BIDE_EHOST)
         return rc;
-    bidepy_raise(self->st, rc, "bide.run(): %s", bide_strerror(rc));
+    bidepy_raise(self->st, rc, "%s: %s",
+                 self->serving ? "run_forever()" : "bide.run()",
+                 bide_strerror(rc));
     keep_fatal(self);
     return BIDE_EHOST;
 }
@@ -163,6 +168,16 @@ finish_tasks(bidepy_runtime *self)
 }
 
 static void
+report_failures(bidepy_runtime *self)
+{
+    while (self->failed) {
+        bidepy_task *task = (bidepy_task *)Py_NewRef(self->failed);
+        bidepy_task_report(task);
+        Py_DECREF(task);
+    }
+}
+
+static void
 end_tasks(bidepy_runtime *self)
 {
     PyObject *deadlock = self->report;
@@ -175,11 +190,7 @@ end_tasks(bidepy_runtime *self)
     while (bidepy_asyncgens_close(self))
         finish_tasks(self);
     Py_XSETREF(self->report, deadlock);
-    while (self->failed) {
-        bidepy_task *task = (bidepy_task *)Py_NewRef(self->failed);
-        bidepy_task_report(task);
-        Py_DECREF(task);
-    }
+    report_failures(self);
 }
 
 /* -- the core's end ------------------------------------------------------- */
@@ -299,4 +310,58 @@ bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
         return NULL;
     }
     return outcome(self);
+}
+
+/* -- for asyncio ---------------------------------------------------------- */
+
+int
+bidepy_runtime_serve(bidepy_runtime *self, bide_task *until, bide_wait *ready)
+{
+    if (bidepy_signals_begin(self))
+        return -1;
+    bidepy_running = self;
+    self->serving = true;
+    self->runner = PyThreadState_Get();
+    self->base = bidepy_frame_here();
+    self->stopped = false;
+    if (ready)
+        bide_unpark(ready, 0);
+    bide_loop_pause(self->loop);
+    drive(self, until);
+    self->serving = false;
+    bidepy_running = NULL;
+    bidepy_signals_end(self);
+    PyObject *fatal = self->fatal;
+    self->fatal = NULL;
+    if (!fatal)
+        return 0;
+    bidepy_reraise(fatal);
+    Py_DECREF(fatal);
+    return -1;
+}
+
+/* Native tasks that are left are closed without waiting for their cleanup, as a
+ * loop of asyncio leaves its own. */
+void
+bidepy_runtime_shut(bidepy_runtime *self, struct bidepy_loop *aio)
+{
+    PyObject *error = PyErr_Occurred() ? bidepy_fetch() : NULL;
+    bidepy_runtime *running = bidepy_running;
+    bidepy_running = self;
+    bide_scope_cancel(bide_loop_root(self->loop),
+                      bidepy_value(self->st->ending));
+    bidepy_jobs_ending(self);
+    kill_tasks(self);
+    bidepy_loop_shut(aio);
+    report_failures(self);
+    bide_timer_stop(self->loop, &self->recheck);
+    if (is_forked(self))
+        Py_INCREF(self);
+    else
+        close_loop(self, SHUT_GRACE);
+    bidepy_running = running;
+    if (error) {
+        bidepy_reraise(error);
+        Py_DECREF(error);
+    }
 }

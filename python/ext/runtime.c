@@ -69,6 +69,8 @@ static int
 stalled(void *ctx)
 {
     bidepy_runtime *self = ctx;
+    if (self->serving)
+        return 0; /* run_forever() */
     if (has_other_threads(self)) {
         if (!self->virtual_clock && !self->recheck.slot)
             bide_timer_start(self->loop, &self->recheck,
@@ -175,6 +177,13 @@ new_runtime(bidepy_state *st, bide_loop_options *options)
         return NULL;
     }
     return self;
+}
+
+bidepy_runtime *
+bidepy_runtime_plain(bidepy_state *st)
+{
+    bide_loop_options options = {.virtual_clock = false};
+    return new_runtime(st, &options);
 }
 
 /* -- bide.run ------------------------------------------------------------- */

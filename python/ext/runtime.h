@@ -13,29 +13,31 @@ typedef struct bidepy_runtime {
     BIDEPY_HEAD
     bide_loop *loop;
     bidepy_task *main;
-    PyThreadState *thread; /* saved while the poll blocks */
-    PyObject *fatal;       /* KeyboardInterrupt, SystemExit of a task */
-    PyObject *report;      /* DeadlockError made when the loop stalled */
-    PyObject *asyncgens;   /* WeakSet of asynchronous generators in use */
-    PyObject *old_hooks;   /* sys.get_asyncgen_hooks() before */
-    PyObject *sigint;      /* our handler while it is installed */
-    PyObject *wakeup;      /* signal.set_wakeup_fd() before */
-    bidepy_task *killing;  /* whose coroutine is being closed, borrowed */
-    bidepy_task *failed;   /* failed tasks nobody has looked at, borrowed */
-    bide_scope cleanup;    /* shielded: tasks that close generators */
-    bide_timer recheck;    /* looks for other threads while stalled */
-    PyObject *on_blocked;  /* callable, or NULL */
-    PyThreadState *runner; /* of the thread that runs it: for the watchdog */
-    const void *base;      /* frame that called bide.run() */
+    PyThreadState *thread;   /* saved while the poll blocks */
+    PyObject *fatal;         /* KeyboardInterrupt, SystemExit of a task */
+    PyObject *report;        /* DeadlockError made when the loop stalled */
+    PyObject *asyncgens;     /* WeakSet of asynchronous generators in use */
+    PyObject *old_hooks;     /* sys.get_asyncgen_hooks() before */
+    PyObject *sigint;        /* our handler while it is installed */
+    PyObject *wakeup;        /* signal.set_wakeup_fd() before */
+    bidepy_task *killing;    /* whose coroutine is being closed, borrowed */
+    bidepy_task *failed;     /* failed tasks nobody has looked at, borrowed */
+    bide_scope cleanup;      /* shielded: tasks that close generators */
+    bide_timer recheck;      /* looks for other threads while stalled */
+    struct bidepy_loop *aio; /* asyncio's loop on this runtime, borrowed */
+    PyObject *on_blocked;    /* callable, or NULL */
+    PyThreadState *runner;   /* of the thread that runs it: for the watchdog */
+    const void *base;        /* frame that called bide.run() */
     PyInterpreterState *interpreter;
     long pid; /* of the process that made it */
     unsigned interrupts;
     bool cut_short; /* by a second Ctrl-C: nobody's cleanup is waited for */
     bool debug, virtual_clock, stopped;
+    bool serving; /* asyncio's run_forever(), not bide.run() */
 } bidepy_runtime;
 
-/** Signals wake the loop, and the first SIGINT cancels the main task: while in
- * the main thread; elsewhere these do nothing (signals.c). */
+/** Signals wake the loop, and the first SIGINT cancels the main task if there
+ * is one: while in the main thread; elsewhere these do nothing (signals.c). */
 int bidepy_signals_begin(bidepy_runtime *self);
 void bidepy_signals_end(bidepy_runtime *self);
 

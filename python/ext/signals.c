@@ -86,7 +86,7 @@ bidepy_signals_begin(bidepy_runtime *self)
     if (signal && number) {
         self->wakeup = set_wakeup(signal, number);
         if (self->wakeup)
-            rc = take_sigint(self, signal);
+            rc = self->main ? take_sigint(self, signal) : 0;
         else
             rc = PyErr_Occurred() ? -1 : 0;
     }

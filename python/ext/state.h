@@ -51,6 +51,11 @@ typedef struct bidepy_state {
     PyObject *sibling_failed;
     PyObject *race_lost;
 
+    /** asyncio/aio.h; NULL until the first loop of asyncio's. */
+    struct bidepy_aio *aio;
+    /** The runtime that the next asyncio loop made stands in, borrowed. */
+    struct bidepy_runtime *adopting;
+
     bidepy_pool op_pool, task_pool, scope_pool, token_pool, future_pool;
     bidepy_pool bound_pool, stop_pool;
 
@@ -93,6 +98,10 @@ bidepy_of_type(PyTypeObject *type)
 {
     return *(bidepy_state **)PyType_GetModuleState(type);
 }
+
+int bidepy_aio_traverse(bidepy_state *st, visitproc visit, void *arg);
+void bidepy_aio_clear(bidepy_state *st);
+int bidepy_loop_type_init(bidepy_state *st);
 
 void bidepy_state_drop(bidepy_state *st);
 /** Sets the exception for an object that cannot be made: no memory, or no type

@@ -72,7 +72,8 @@ def tidy(log: Log) -> Counts:
     tree = configure_preset(log, "clang",
                             f"-DPython_EXECUTABLE={default_python().path}")
     compiled = json.loads((tree / "compile_commands.json").read_text())
-    parts = [ROOT / part for part in ("csrc/src", "python/ext", "lua/src")]
+    parts = [ROOT / part for part in (
+        "csrc/src", "python/ext", "python/ext/asyncio", "lua/src")]
     sources = sorted({Path(entry["file"]) for entry in compiled
                       if Path(entry["file"]).parent in parts})
 

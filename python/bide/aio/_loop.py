@@ -1,0 +1,74 @@
+"""The event loop's class: what of it is not hot, on asyncio's own methods."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import weakref
+from asyncio import base_events, events, unix_events
+from typing import Any
+
+from bide._core import BaseLoop
+from bide.aio._signals import SignalsMixin
+
+
+class EventLoop(BaseLoop, SignalsMixin, unix_events._UnixSelectorEventLoop):
+    """An asyncio event loop on bide's reactor."""
+
+    def __init__(self) -> None:
+        # Not those of the selector loops: they make a selector and a pipe.
+        base_events.BaseEventLoop.__init__(self)
+        self._selector = None
+        self._transports: weakref.WeakValueDictionary[int, Any] = (
+            weakref.WeakValueDictionary())
+        self._signal_handlers: dict[int, events.Handle] = {}
+        self._unix_server_sockets: dict[Any, int] = {}
+
+    def run_forever(self) -> None:
+        """Run until stop() is called."""
+        self._check_closed()
+        self._check_running()
+        self._set_coroutine_origin_tracking(self._debug)
+        hooks = sys.get_asyncgen_hooks()
+        try:
+            self._thread_id = threading.get_ident()
+            sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,
+                                   finalizer=self._asyncgen_finalizer_hook)
+            events._set_running_loop(self)
+            self._run()
+        finally:
+            self._thread_id = None
+            events._set_running_loop(None)
+            self._set_coroutine_origin_tracking(False)
+            sys.set_asyncgen_hooks(*hooks)
+
+    def close(self) -> None:
+        """Close the loop, which must not be running."""
+        if self.is_running():
+            raise RuntimeError("Cannot close a running event loop")
+        if self.is_closed():
+            return
+        base_events.BaseEventLoop.close(self)
+        self._remove_signal_handlers()
+        self._shut()
+
+    def _write_to_self(self) -> None:
+        """A signal's handler appended a callback: that woke the loop."""
+
+
+def new_event_loop() -> EventLoop:
+    """A new asyncio event loop on bide's reactor."""
+    return EventLoop()
+
+
+class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
+    """asyncio's default policy, making loops of bide's."""
+
+    def _loop_factory(self) -> EventLoop:
+        return EventLoop()
+
+
+def install() -> None:
+    """Have asyncio make bide's loops from now on, in this process."""
+    asyncio.set_event_loop_policy(EventLoopPolicy())

@@ -1,0 +1,257 @@
+/* call_soon(), call_later(), call_at(), call_soon_threadsafe(), time(). */
+#include "aio.h"
+
+#include <math.h>
+
+/* -- arguments ------------------------------------------------------------ */
+
+/* Takes `context`, the one keyword there is. */
+static int
+parse_context(bidepy_loop *self, const char *function, PyObject *const *values,
+              PyObject *kwnames, PyObject **context)
+{
+    *context = NULL;
+    Py_ssize_t n = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (name != self->st->aio->str.context &&
+            PyUnicode_CompareWithASCIIString(name, "context")) {
+            PyErr_Format(PyExc_TypeError,
+                         "%s() got an unexpected keyword argument %R", function,
+                         name);
+            return -1;
+        }
+        *context = values[i];
+    }
+    if (!*context || *context == Py_None) {
+        *context = NULL;
+        return 0;
+    }
+    if (PyContext_CheckExact(*context))
+        return 0;
+    PyErr_Format(PyExc_TypeError,
+                 "%s(): context must be a contextvars.Context,"
+                 " not %.100s",
+                 function, Py_TYPE(*context)->tp_name);
+    return -1;
+}
+
+/* What asyncio's own methods check first; in debug mode they check more. */
+static int
+check(bidepy_loop *self, const char *function, PyObject *callback, bool here)
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
+    if (!self->debug)
+        return 0;
+    PyObject *done =
+        here ? PyObject_CallMethod((PyObject *)self, "_check_thread", NULL)
+             : Py_NewRef(Py_None);
+    Py_XSETREF(done,
+               done ? PyObject_CallMethod((PyObject *)self, "_check_callback",
+                                          "Os", callback, function)
+                    : NULL);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* `skip` arguments of the method's own come before the callback. */
+static int
+parse(bidepy_loop *self, const char *function, PyObject *const *args,
+      Py_ssize_t nargs, Py_ssize_t skip, PyObject *kwnames, bidepy_call *out)
+{
+    if (nargs <= skip) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() missing 1 required positional argument: '%s'",
+                     function,
+                     nargs < skip ? skip == 1 ? "when" : "delay" : "callback");
+        return -1;
+    }
+    out->callback = args[skip];
+    out->args = args + skip + 1;
+    out->nargs = (size_t)(nargs - skip - 1);
+    return parse_context(self, function, args + nargs, kwnames, &out->context);
+}
+
+/* -- now ------------------------------------------------------------------ */
+
+static PyObject *
+soon(bidepy_loop *self, const char *function, PyObject *const *args,
+     Py_ssize_t nargs, PyObject *kwnames, bool here)
+{
+    bidepy_call call;
+    if (parse(self, function, args, nargs, 0, kwnames, &call) ||
+        check(self, function, call.callback, here))
+        return NULL;
+    bidepy_handle *handle = bidepy_handle_new(self, &call);
+    if (handle && bidepy_loop_append(self, (PyObject *)handle))
+        Py_CLEAR(handle);
+    return (PyObject *)handle;
+}
+
+PyDoc_STRVAR(call_soon_doc,
+             "call_soon($self, callback, *args, context=None)\n--\n\n"
+             "Call the callback as soon as possible, after those that were\n"
+             "asked for before.");
+
+static PyObject *
+call_soon(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return soon((bidepy_loop *)self, "call_soon", args, nargs, kwnames, true);
+}
+
+PyDoc_STRVAR(threadsafe_doc,
+             "call_soon_threadsafe($self, callback, *args, context=None)\n"
+             "--\n\nAs call_soon(), from any thread.");
+
+static PyObject *
+call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    return soon((bidepy_loop *)self, "call_soon_threadsafe", args, nargs,
+                kwnames, false);
+}
+
+static PyObject *
+add_callback(PyObject *loop, PyObject *handle)
+{
+    bidepy_loop *self = (bidepy_loop *)loop;
+    PyObject *cancelled = PyObject_GetAttrString(handle, "_cancelled");
+    int skip = cancelled ? PyObject_IsTrue(cancelled) : -1;
+    Py_XDECREF(cancelled);
+    if (skip < 0 || (!skip && bidepy_loop_append(self, handle)))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* -- later ---------------------------------------------------------------- */
+
+static double
+seconds(int64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+/* The first moment of the loop's clock that does not come before `when`. */
+static int64_t
+moment(double when)
+{
+    if (when >= 9e9)
+        return BIDE_FOREVER - 1;
+    if (when <= 0)
+        return 0;
+    int64_t ns = (int64_t)ceil(when * 1e9);
+    while (seconds(ns) < when)
+        ns++;
+    return ns;
+}
+
+static void
+on_due(bide_timer *timer)
+{
+    bidepy_timer_handle *handle =
+        bidepy_container(timer, bidepy_timer_handle, timer);
+    bidepy_loop *self = (bidepy_loop *)handle->loop;
+    handle->armed.prev->next = handle->armed.next;
+    handle->armed.next->prev = handle->armed.prev;
+    Py_XSETREF(handle->scheduled, Py_NewRef(Py_False));
+    if (bidepy_loop_append(self, (PyObject *)handle))
+        PyErr_WriteUnraisable((PyObject *)handle);
+    Py_DECREF(handle);
+}
+
+static PyObject *
+arm(bidepy_loop *self, double when, const bidepy_call *call)
+{
+    bidepy_timer_handle *handle = bidepy_timer_handle_new(self, call, when);
+    if (!handle)
+        return NULL;
+    int rc = bide_timer_start(self->runtime->loop, &handle->timer, moment(when),
+                              on_due);
+    if (rc) {
+        Py_DECREF(handle);
+        return bidepy_raise(self->st, rc, NULL);
+    }
+    handle->armed.next = &self->armed;
+    handle->armed.prev = self->armed.prev;
+    handle->armed.prev->next = &handle->armed;
+    self->armed.prev = &handle->armed;
+    Py_XSETREF(handle->scheduled, Py_NewRef(Py_True));
+    return Py_NewRef((PyObject *)handle); /* one for the loop */
+}
+
+static PyObject *
+later(bidepy_loop *self, const char *function, PyObject *const *args,
+      Py_ssize_t nargs, PyObject *kwnames, bool relative)
+{
+    bidepy_call call;
+    if (parse(self, function, args, nargs, 1, kwnames, &call))
+        return NULL;
+    if (args[0] == Py_None) {
+        PyErr_SetString(PyExc_TypeError, relative ? "delay must not be None"
+                                                  : "when cannot be None");
+        return NULL;
+    }
+    double when = PyFloat_AsDouble(args[0]);
+    if (when == -1 && PyErr_Occurred())
+        return NULL;
+    if (isnan(when)) {
+        PyErr_Format(PyExc_ValueError, "%s(): the time must not be NaN",
+                     function);
+        return NULL;
+    }
+    /* asyncio says call_at() in both cases. */
+    if (check(self, "call_at", call.callback, true))
+        return NULL;
+    if (relative)
+        when += seconds(bide_loop_now(self->runtime->loop, true));
+    return arm(self, when, &call);
+}
+
+PyDoc_STRVAR(call_later_doc,
+             "call_later($self, delay, callback, *args, context=None)\n--\n\n"
+             "Call the callback after `delay` seconds; never before.");
+
+static PyObject *
+call_later(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+           PyObject *kwnames)
+{
+    return later((bidepy_loop *)self, "call_later", args, nargs, kwnames, true);
+}
+
+PyDoc_STRVAR(call_at_doc,
+             "call_at($self, when, callback, *args, context=None)\n--\n\n"
+             "Call the callback when time() shows `when`; never before.");
+
+static PyObject *
+call_at(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+        PyObject *kwnames)
+{
+    return later((bidepy_loop *)self, "call_at", args, nargs, kwnames, false);
+}
+
+static PyObject *
+loop_time(PyObject *loop, PyObject *unused)
+{
+    (void)unused;
+    bidepy_loop *self = (bidepy_loop *)loop;
+    return PyFloat_FromDouble(
+        seconds(bide_loop_now(self->runtime->loop, true)));
+}
+
+PyMethodDef bidepy_loop_call_methods[] = {
+    {"call_soon", BIDEPY_METHOD(call_soon), METH_FASTCALL | METH_KEYWORDS,
+     call_soon_doc},
+    {"call_soon_threadsafe", BIDEPY_METHOD(call_soon_threadsafe),
+     METH_FASTCALL | METH_KEYWORDS, threadsafe_doc},
+    {"call_later", BIDEPY_METHOD(call_later), METH_FASTCALL | METH_KEYWORDS,
+     call_later_doc},
+    {"call_at", BIDEPY_METHOD(call_at), METH_FASTCALL | METH_KEYWORDS,
+     call_at_doc},
+    {"time", loop_time, METH_NOARGS,
+     "time($self)\n--\n\nThe loop's clock, in seconds."},
+    {"_add_callback", add_callback, METH_O, NULL},
+    {NULL, NULL, 0, NULL}};

@@ -1,0 +1,245 @@
+/* add_reader() and add_writer(): one lasting watch of the core's for a
+ * descriptor, whose handles are called at each poll while it is ready.
+ *
+ * A handle is in the ring at most once: one that is called late must not be
+ * called twice for the same data. */
+#include "fds.h"
+
+enum { FIRST_ROOM = 64 };
+
+/* -- the table ------------------------------------------------------------ */
+
+static int
+make_room(bidepy_loop *self, size_t fd)
+{
+    if (fd < self->fd_room)
+        return 0;
+    size_t room = self->fd_room ? self->fd_room : FIRST_ROOM;
+    while (room <= fd)
+        room *= 2;
+    bidepy_fd **more = PyMem_Realloc(self->fds, room * sizeof *more);
+    if (!more) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(more + self->fd_room, 0, (room - self->fd_room) * sizeof *more);
+    self->fds = more;
+    self->fd_room = room;
+    return 0;
+}
+
+static void
+queue(bidepy_fd *entry, bidepy_handle *handle)
+{
+    if (!handle || handle->queued || handle->cancelled == Py_True)
+        return;
+    handle->queued = true;
+    if (bidepy_loop_append(entry->loop, (PyObject *)handle)) {
+        handle->queued = false;
+        PyErr_WriteUnraisable((PyObject *)handle);
+    }
+}
+
+static bool
+is_over(const bidepy_handle *handle)
+{
+    return handle && handle->cancelled == Py_True;
+}
+
+static void
+on_ready(bide_interest *watch, unsigned events)
+{
+    bidepy_fd *entry = bidepy_container(watch, bidepy_fd, watch);
+    if (events & BIDE_READABLE)
+        queue(entry, entry->handles[BIDEPY_READER]);
+    if (events & BIDE_WRITABLE)
+        queue(entry, entry->handles[BIDEPY_WRITER]);
+    for (int side = 0; side < BIDEPY_SIDES; side++)
+        if (is_over(entry->handles[side])) {
+            Py_CLEAR(entry->handles[side]);
+            bidepy_fd_update(entry);
+        }
+}
+
+bidepy_fd *
+bidepy_fd_find(bidepy_loop *self, int fd)
+{
+    return fd >= 0 && (size_t)fd < self->fd_room ? self->fds[fd] : NULL;
+}
+
+bidepy_fd *
+bidepy_fd_need(bidepy_loop *self, int fd)
+{
+    if (make_room(self, (size_t)fd))
+        return NULL;
+    bidepy_fd *entry = self->fds[fd];
+    if (entry)
+        return entry;
+    entry = PyMem_Calloc(1, sizeof *entry);
+    if (!entry) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    entry->loop = self;
+    entry->fd = fd;
+    bide_interest_init(&entry->watch, on_ready);
+    self->fds[fd] = entry;
+    return entry;
+}
+
+int
+bidepy_fd_update(bidepy_fd *entry)
+{
+    unsigned interest = 0;
+    if (entry->handles[BIDEPY_READER])
+        interest |= BIDE_READABLE;
+    if (entry->handles[BIDEPY_WRITER])
+        interest |= BIDE_WRITABLE;
+    if (!interest) {
+        bide_interest_stop(&entry->watch);
+        return 0;
+    }
+    return bide_interest_set(&entry->watch, entry->loop->runtime->loop,
+                             entry->fd, interest);
+}
+
+void
+bidepy_loop_drop_fds(bidepy_loop *self)
+{
+    bidepy_fd **fds = self->fds;
+    size_t room = self->fd_room;
+    self->fds = NULL;
+    self->fd_room = 0;
+    for (size_t i = 0; i < room; i++) {
+        bidepy_fd *entry = fds[i];
+        if (!entry)
+            continue;
+        bide_interest_stop(&entry->watch);
+        for (int side = 0; side < BIDEPY_SIDES; side++)
+            Py_CLEAR(entry->handles[side]);
+        Py_CLEAR(entry->socket);
+        PyMem_Free(entry);
+    }
+    PyMem_Free(fds);
+}
+
+int
+bidepy_loop_visit_fds(bidepy_loop *self, visitproc visit, void *arg)
+{
+    for (size_t i = 0; i < self->fd_room; i++) {
+        if (!self->fds[i])
+            continue;
+        for (int side = 0; side < BIDEPY_SIDES; side++)
+            Py_VISIT((PyObject *)self->fds[i]->handles[side]);
+    }
+    return 0;
+}
+
+/* -- the methods ---------------------------------------------------------- */
+
+static int
+number_of(PyObject *file)
+{
+    int fd = PyObject_AsFileDescriptor(file);
+    if (fd < 0 && (PyErr_ExceptionMatches(PyExc_TypeError) ||
+                   PyErr_ExceptionMatches(PyExc_AttributeError)))
+        PyErr_Format(PyExc_ValueError, "Invalid file object: %R", file);
+    return fd;
+}
+
+static PyObject *
+raise_system(int rc)
+{
+    if (rc == BIDE_ENOMEMORY)
+        return PyErr_NoMemory();
+    errno = -rc;
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+static PyObject *
+add(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs, int side)
+{
+    if (nargs < 2) {
+        PyErr_Format(PyExc_TypeError, "%s() needs a descriptor and a callback",
+                     side == BIDEPY_READER ? "_add_reader" : "_add_writer");
+        return NULL;
+    }
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return NULL;
+    }
+    int fd = number_of(args[0]);
+    bidepy_fd *entry = fd < 0 ? NULL : bidepy_fd_need(self, fd);
+    if (!entry)
+        return NULL;
+    bidepy_call call = {args[1], args + 2, (size_t)(nargs - 2), NULL};
+    bidepy_handle *handle = bidepy_handle_new(self, &call);
+    if (!handle)
+        return NULL;
+    bidepy_handle *before = entry->handles[side];
+    entry->handles[side] = (bidepy_handle *)Py_NewRef(handle);
+    int rc = bidepy_fd_update(entry);
+    if (rc) {
+        Py_SETREF(entry->handles[side], before);
+        Py_DECREF(handle);
+        return raise_system(rc);
+    }
+    if (before)
+        bidepy_handle_cancel(before);
+    Py_XDECREF(before);
+    return (PyObject *)handle;
+}
+
+static PyObject *
+take_off(bidepy_loop *self, PyObject *file, int side)
+{
+    if (self->closed)
+        Py_RETURN_FALSE;
+    int fd = number_of(file);
+    if (fd == -1 && PyErr_Occurred())
+        return NULL;
+    bidepy_fd *entry = bidepy_fd_find(self, fd);
+    bidepy_handle *handle = entry ? entry->handles[side] : NULL;
+    if (!handle)
+        Py_RETURN_FALSE;
+    entry->handles[side] = NULL;
+    bidepy_fd_update(entry); /* the descriptor may be closed: no error */
+    bidepy_handle_cancel(handle);
+    Py_DECREF(handle);
+    Py_RETURN_TRUE;
+}
+
+static PyObject *
+add_reader(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    return add((bidepy_loop *)self, args, nargs, BIDEPY_READER);
+}
+
+static PyObject *
+add_writer(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    return add((bidepy_loop *)self, args, nargs, BIDEPY_WRITER);
+}
+
+static PyObject *
+remove_reader(PyObject *self, PyObject *file)
+{
+    return take_off((bidepy_loop *)self, file, BIDEPY_READER);
+}
+
+static PyObject *
+remove_writer(PyObject *self, PyObject *file)
+{
+    return take_off((bidepy_loop *)self, file, BIDEPY_WRITER);
+}
+
+PyMethodDef bidepy_loop_fd_methods[] = {
+    {"_add_reader", BIDEPY_METHOD(add_reader), METH_FASTCALL,
+     "_add_reader($self, fd, callback, *args)\n--\n\n"},
+    {"_add_writer", BIDEPY_METHOD(add_writer), METH_FASTCALL,
+     "_add_writer($self, fd, callback, *args)\n--\n\n"},
+    {"_remove_reader", remove_reader, METH_O,
+     "_remove_reader($self, fd)\n--\n\n"},
+    {"_remove_writer", remove_writer, METH_O,
+     "_remove_writer($self, fd)\n--\n\n"},
+    {NULL, NULL, 0, NULL}};

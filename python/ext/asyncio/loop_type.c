@@ -1,0 +1,249 @@
+/* BaseLoop, the C base of bide.EventLoop: its life, and running it. */
+#include "fds.h"
+#include "../run.h"
+
+#include <unistd.h>
+
+/* -- running -------------------------------------------------------------- */
+
+static int
+check_free(bidepy_loop *self)
+{
+    const char *why = NULL;
+    if (self->closed)
+        why = "Event loop is closed";
+    else if (self->runtime->pid != (long)getpid())
+        why = "this event loop belongs to the parent process: make a new one "
+              "in the child (bide.new_event_loop())";
+    else if (bidepy_running || bide_loop_current())
+        why = "Cannot run the event loop while another loop is running";
+    if (!why)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, why);
+    return -1;
+}
+
+static PyObject *
+run(PyObject *loop, PyObject *unused)
+{
+    (void)unused;
+    bidepy_loop *self = (bidepy_loop *)loop;
+    if (check_free(self))
+        return NULL;
+    Py_INCREF(loop);
+    int rc = bidepy_runtime_serve(
+        self->runtime, &self->task,
+        self->ring.count || self->stopping ? &self->wait : NULL);
+    self->stopping = false;
+    Py_DECREF(loop);
+    if (rc)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+stop(PyObject *loop, PyObject *unused)
+{
+    (void)unused;
+    bidepy_loop *self = (bidepy_loop *)loop;
+    self->stopping = true;
+    if (!self->closed && bide_loop_current() == self->runtime->loop)
+        bidepy_loop_wake_here(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+shut(PyObject *loop, PyObject *unused)
+{
+    (void)unused;
+    bidepy_loop *self = (bidepy_loop *)loop;
+    if (self->closed)
+        Py_RETURN_NONE;
+    bidepy_runtime_shut(self->runtime, self);
+    Py_RETURN_NONE;
+}
+
+/* -- attributes that asyncio's own methods use ----------------------------- */
+
+static int
+set_flag(PyObject *value, bool *out)
+{
+    int yes = value ? PyObject_IsTrue(value) : 0;
+    if (yes < 0)
+        return -1;
+    *out = yes > 0;
+    return 0;
+}
+
+static PyObject *
+get_debug(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((bidepy_loop *)self)->debug);
+}
+
+static int
+set_debug(PyObject *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_flag(value, &((bidepy_loop *)self)->debug);
+}
+
+static PyObject *
+get_closed(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((bidepy_loop *)self)->closed);
+}
+
+/* Only _shut() closes; asyncio's __init__() and close() assign it too. */
+static int
+set_closed(PyObject *self, PyObject *value, void *unused)
+{
+    (void)self;
+    (void)unused;
+    bool ignored;
+    return set_flag(value, &ignored);
+}
+
+static PyObject *
+get_stopping(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((bidepy_loop *)self)->stopping);
+}
+
+static int
+set_stopping(PyObject *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    return set_flag(value, &((bidepy_loop *)self)->stopping);
+}
+
+static PyGetSetDef loop_getset[] = {
+    {"_debug", get_debug, set_debug, NULL, NULL},
+    {"_closed", get_closed, set_closed, NULL, NULL},
+    {"_stopping", get_stopping, set_stopping, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+/* -- life ----------------------------------------------------------------- */
+
+static PyObject *
+loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    PyObject *module = PyType_GetModuleByDef(type, &bidepy_module);
+    if (!module)
+        return NULL;
+    bidepy_state *st = bidepy_of_module(module);
+    if (!bidepy_aio_need(st, module))
+        return NULL;
+    bidepy_loop *self = (bidepy_loop *)type->tp_alloc(type, 0);
+    if (!self)
+        return NULL;
+    self->st = st;
+    st->live++;
+    bidepy_runtime *runtime = st->adopting;
+    st->adopting = NULL;
+    if (runtime)
+        Py_INCREF(runtime);
+    else
+        runtime = bidepy_runtime_plain(st);
+    int rc = runtime ? bidepy_loop_open(self, runtime) : -1;
+    Py_XDECREF((PyObject *)runtime);
+    if (rc == 0)
+        return (PyObject *)self;
+    Py_DECREF(self);
+    return NULL;
+}
+
+static int
+loop_traverse(PyObject *loop, visitproc visit, void *arg)
+{
+    bidepy_loop *self = (bidepy_loop *)loop;
+    Py_VISIT(Py_TYPE(loop));
+    Py_VISIT(self->runtime);
+    for (size_t i = 0; i < self->ring.count; i++)
+        Py_VISIT(
+            self->ring.items[(self->ring.head + i) & (self->ring.room - 1)]);
+    bidepy_link *at = self->armed.next;
+    for (; at && at != &self->armed; at = at->next)
+        Py_VISIT((PyObject *)bidepy_container(at, bidepy_timer_handle, armed));
+    return bidepy_loop_visit_fds(self, visit, arg);
+}
+
+static int
+loop_clear(PyObject *loop)
+{
+    bidepy_loop *self = (bidepy_loop *)loop;
+    if (self->runtime && !self->closed)
+        bidepy_runtime_shut(self->runtime, self);
+    return 0;
+}
+
+static void
+loop_dealloc(PyObject *loop)
+{
+    bidepy_loop *self = (bidepy_loop *)loop;
+    bidepy_state *st = self->st;
+    PyTypeObject *type = Py_TYPE(loop);
+    PyObject_GC_UnTrack(loop);
+    loop_clear(loop);
+    Py_XDECREF((PyObject *)self->runtime);
+    type->tp_free(loop);
+    Py_DECREF(type);
+    if (--st->live == 0)
+        bidepy_state_drop(st);
+}
+
+static PyMethodDef run_methods[] = {
+    {"_run", run, METH_NOARGS, NULL},
+    {"stop", stop, METH_NOARGS,
+     "stop($self)\n--\n\n"
+     "Have run_forever() return when the callbacks that are due have run."},
+    {"_shut", shut, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL}};
+
+/* The type's methods stand in three tables. */
+static int
+add_methods(PyTypeObject *type, PyMethodDef *methods)
+{
+    for (PyMethodDef *m = methods; m->ml_name; m++) {
+        PyObject *descriptor = PyDescr_NewMethod(type, m);
+        int rc = descriptor ? PyDict_SetItemString(type->tp_dict, m->ml_name,
+                                                   descriptor)
+                            : -1;
+        Py_XDECREF(descriptor);
+        if (rc)
+            return -1;
+    }
+    return 0;
+}
+
+int
+bidepy_loop_type_init(bidepy_state *st)
+{
+    PyTypeObject *type = st->type.loop;
+    if (add_methods(type, bidepy_loop_call_methods) ||
+        add_methods(type, bidepy_loop_fd_methods))
+        return -1;
+    PyType_Modified(type);
+    return 0;
+}
+
+static PyType_Slot loop_slots[] = {{Py_tp_doc, "The C base of bide.EventLoop."},
+                                   {Py_tp_new, loop_new},
+                                   {Py_tp_dealloc, loop_dealloc},
+                                   {Py_tp_traverse, loop_traverse},
+                                   {Py_tp_clear, loop_clear},
+                                   {Py_tp_methods, run_methods},
+                                   {Py_tp_getset, loop_getset},
+                                   {0, NULL}};
+
+PyType_Spec bidepy_loop_spec = {
+    .name = "bide._core.BaseLoop",
+    .basicsize = sizeof(bidepy_loop),
+    .flags = BIDEPY_CALLABLE_TYPE_FLAGS | Py_TPFLAGS_BASETYPE,
+    .slots = loop_slots,
+};
