@@ -177,6 +177,7 @@ typedef struct bide_signal bide_signal;
 typedef struct bide_watch bide_watch;
 typedef struct bide_block bide_block;
 typedef struct bide_file bide_file;
+typedef struct bide_process bide_process;
 
 /** Where in the user's program something was made. `file` may be NULL. */
 typedef struct bide_site {
@@ -1386,6 +1387,113 @@ BIDE_API bide_loop *bide_signal_loop(const bide_signal *s);
 /** Whether anything in the process listens to the signal. Any thread, and in
  * signal handlers: for one that stands aside then. */
 BIDE_API bool bide_signal_watched(int signum);
+
+/* -- processes ------------------------------------------------------------ */
+
+/** What a child has as standard input, output or error. */
+enum {
+    BIDE_STDIO_INHERIT, /* the same as we have */
+    BIDE_STDIO_NULL,    /* /dev/null */
+    BIDE_STDIO_PIPE,    /* a pipe; our end is a stream of the process */
+    BIDE_STDIO_FD,      /* the descriptor `fd`, which stays the caller's */
+    BIDE_STDIO_STREAM,  /* `stream`, which moves there: closed here, unless the
+                           child could not be started */
+    BIDE_STDIO_STDOUT,  /* of stderr only: the same as its output */
+    BIDE_STDIO_PTY      /* a terminal; our end is a stream of the process */
+};
+
+typedef struct bide_stdio {
+    int kind;
+    int fd;
+    bide_stream *stream;
+} bide_stdio;
+
+/** `fd` of ours is `child_fd` (3 or above) in the child. */
+typedef struct bide_fd_map {
+    int fd, child_fd;
+} bide_fd_map;
+
+enum {
+    BIDE_PROCESS_SESSION = 1,    /* leads a session of its own */
+    BIDE_PROCESS_GROUP = 2,      /* leads a process group of its own */
+    BIDE_PROCESS_EXTEND_ENV = 4, /* `env` is put on top of our environment; an
+                                    entry without "=" takes a name out */
+    BIDE_PROCESS_UMASK = 8,      /* `umask`, `uid` and `gid` count; a uid or */
+    BIDE_PROCESS_UID = 16,       /* gid drops the supplementary groups, too */
+    BIDE_PROCESS_GID = 32
+};
+
+typedef struct bide_process_options {
+    /** The program and its arguments, then NULL. A name without "/" is looked
+     * for in the PATH of the child's environment. Never a shell. */
+    const char *const *argv;
+    const char *file;       /* the program, where argv[0] is another name */
+    const char *const *env; /* "NAME=value", then NULL; NULL: as ours */
+    const char *cwd;        /* NULL: ours; a relative program is below it */
+    bide_stdio stdio[3];
+    const bide_fd_map *fds; /* further ones, `fd_count` */
+    size_t fd_count;
+    unsigned flags;
+    unsigned umask, uid, gid;
+    unsigned short rows, columns; /* of a terminal; 0: 24 and 80 */
+} bide_process_options;
+
+/** What could not be done for a child. */
+enum {
+    BIDE_SPAWN_PREPARE, /* in this process: pipes, memory, the fork */
+    BIDE_SPAWN_STDIO,
+    BIDE_SPAWN_IDENTITY, /* session, group, uid, gid, terminal */
+    BIDE_SPAWN_CWD,
+    BIDE_SPAWN_EXEC
+};
+
+/** Starts a program: a new reference in `w->value.as.ptr`. It has the
+ * descriptors that were asked for and no others, no blocked signals, and the
+ * default actions of all signals but those this process was itself started to
+ * ignore. On a system error `w->value.as.integer` is one of BIDE_SPAWN_*: with
+ * _EXEC, ENOENT and EACCES are about the program. BIDE_EINVALID: an option.
+ * Never waits; the thread stands still until the child has begun the program.
+ *
+ * The child is reaped when it ends, whatever becomes of the object. SIGCHLD is
+ * not used, and no child is waited for but ours.
+ * Cancel     nothing is started. */
+BIDE_API int bide_process_open(const bide_process_options *o, bide_wait *w);
+
+/** ref and unref: any thread. The last unref closes our ends of the child's
+ * pipes and lets it run. */
+BIDE_API bide_process *bide_process_ref(bide_process *p);
+BIDE_API void bide_process_unref(bide_process *p);
+
+/** Kills it, if it runs, and its group, if it leads one; closes our ends of the
+ * pipes. Waits end with BIDE_ECLOSED. */
+BIDE_API void bide_process_close(bide_process *p);
+BIDE_API bool bide_process_closed(const bide_process *p);
+BIDE_API bide_loop *bide_process_loop(const bide_process *p);
+BIDE_API int bide_process_pid(const bide_process *p);
+
+/** Our end of its input (0), output (1) or error (2); borrowed, NULL if it is
+ * no pipe or terminal. Those that are one terminal are one stream; its reading
+ * ends when no process has the terminal open. */
+BIDE_API bide_stream *bide_process_stream(const bide_process *p, int number);
+
+/** Waits until it has ended; then `w->value.as.integer` is its exit code, or
+ * the negative number of the signal that ended it. 255: others reaped it. Any
+ * number of tasks may wait. BIDE_ECLOSED. */
+BIDE_API int bide_process_wait(bide_process *p, bide_wait *w);
+
+/** 0 with the same number, or BIDE_EWOULDBLOCK: it runs. */
+BIDE_API int bide_process_poll(bide_process *p, int *code);
+
+/** Sends a signal to it, or to its group, which it has to lead (else
+ * BIDE_EINVALID). ESRCH: it has ended. Never hits a process that has its
+ * number since. */
+BIDE_API int bide_process_signal(bide_process *p, int signum);
+BIDE_API int bide_process_signal_group(bide_process *p, int signum);
+
+/** Ends it, with its group if it leads one: SIGTERM now, SIGKILL when it still
+ * runs after `grace` ns (0: at once; when the loop closes before: then). Goes
+ * on without the object. */
+BIDE_API void bide_process_stop(bide_process *p, int64_t grace);
 
 #ifdef __cplusplus
 }

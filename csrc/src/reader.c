@@ -159,7 +159,8 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
             finish(s, w, BIDE_ENOMEMORY);
         return;
     } else {
-        s->read_end = n == UV_EOF ? BIDE_EEOF : (int)n;
+        bool over = n == UV_EOF || (n == UV_EIO && s->terminal);
+        s->read_end = over ? BIDE_EEOF : (int)n;
         stop(s);
     }
     int rc = w ? check(s, w, w->kind) : BIDE_PARKED;

@@ -26,6 +26,8 @@ struct bide_stream {
     int read_end;       /* 0, BIDE_EEOF or an error */
     bool reading;
 
+    bool terminal; /* whose last user's going is the end, not an error */
+
     bool ended;      /* our half is shut down */
     int write_error; /* of every write from now on */
     bide_link writers;

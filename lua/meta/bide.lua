@@ -1003,3 +1003,80 @@ function file:closed() end
 function file:fd() end
 
 return bide
+
+-- -- processes ----------------------------------------------------------------
+
+---@alias bide.stdio "inherit" | "pipe" | "null" | "pty" | integer | file* | bide.stream
+
+---The program and its arguments are the list part: {"ls", "-l", cwd = "/"}.
+---@class bide.process_options
+---@field [integer] string | number
+---@field shell? string Run by /bin/sh, instead of a program and arguments.
+---@field file? string The program, where the first item is another name.
+---@field stdin? bide.stdio A stream moves to the child: it is closed here.
+---@field stdout? bide.stdio
+---@field stderr? bide.stdio | "stdout"
+---@field env? table<string, string | number | false> Instead of ours.
+---@field extra_env? table<string, string | number | false> On top of ours; false takes a name out.
+---@field cwd? string
+---@field fds? table<integer, integer | file*> Further descriptors: the child's number = ours.
+---@field new_session? boolean It leads one, and is ended with all of its group.
+---@field new_group? boolean
+---@field umask? integer
+---@field uid? integer
+---@field gid? integer
+---@field rows? integer Of a terminal. Default 24.
+---@field columns? integer Default 80.
+---@field grace? number Seconds between SIGTERM and SIGKILL when it is closed or stopped. Default 0: SIGKILL.
+
+bide.process = {}
+
+---A child process. Closing it stops and reaps it, whatever is cancelled; one
+---that is dropped runs on and is reaped when it ends.
+---@class bide.process
+local process = {}
+
+---Starts a program. It gets the descriptors asked for and no others. nil,
+---message and code when it cannot be started ("ENOENT", "EACCES"). A cancelled
+---call starts nothing.
+---@param options bide.process_options
+---@return bide.process? process, string? message, string? code
+function bide.process.spawn(options) end
+
+---Waits until it has ended, and answers as os.execute does. Any number of tasks
+---may wait.
+---@return true? ok, "exit" | "signal" how, integer code
+function process:wait() end
+---nil while it runs; negative: a signal ended it.
+---@return integer?
+function process:returncode() end
+---@return integer
+function process:pid() end
+---@return bide.stream?
+function process:stdin() end
+---@return bide.stream?
+function process:stdout() end
+---@return bide.stream?
+function process:stderr() end
+---false: it has ended. Never hits another process that has its number.
+---@param signal string | integer "HUP", "SIGHUP" or a number.
+---@return boolean? sent, string? message, string? code
+function process:signal(signal) end
+---To the group that it leads.
+---@param signal string | integer
+---@return boolean? sent, string? message, string? code
+function process:signal_group(signal) end
+---SIGTERM.
+---@return boolean? sent, string? message, string? code
+function process:terminate() end
+---SIGKILL.
+---@return boolean? sent, string? message, string? code
+function process:kill() end
+---SIGTERM now, SIGKILL when it still runs after `grace` seconds (those of spawn
+---if not given). Does not wait.
+---@param grace? number
+function process:stop(grace) end
+---Stops it, waits for its end, closes the streams.
+function process:close() end
+---@return boolean
+function process:closed() end

@@ -93,7 +93,9 @@
     X(SIGNALS, signal)                                                         \
     X(DRAIN, drain)                                                            \
     X(FILE, file)                                                              \
-    X(DUMP, dump)
+    X(DUMP, dump)                                                              \
+    X(PROCESS, process)                                                        \
+    X(SPAWN_PROCESS, spawn_process)
 
 typedef enum bidelua_kind {
 #define BIDELUA__KIND(KIND, concept) BIDELUA_##KIND,

@@ -36,6 +36,7 @@ from bide._core import (
     NoRuntimeError,
     NotOwnerError,
     Operation,
+    Process,
     RwLock,
     Scope,
     Semaphore,
@@ -81,8 +82,8 @@ from bide._core import (
     yield_now,
 )
 from bide._files import TextFile, open_file
-
 from bide._helpers import BlockedStep
+from bide._process import DEVNULL, PIPE, PTY, STDOUT, open_process
 from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
 
 CancelledError = Cancelled
@@ -107,6 +108,7 @@ __all__ = [
     "Channel",
     "ClosedError",
     "Condition",
+    "DEVNULL",
     "DeadlockError",
     "Event",
     "File",
@@ -120,8 +122,12 @@ __all__ = [
     "NoRuntimeError",
     "NotOwnerError",
     "Operation",
+    "PIPE",
+    "PTY",
+    "Process",
     "RwLock",
     "Scope",
+    "STDOUT",
     "Semaphore",
     "Signals",
     "Stream",
@@ -152,6 +158,7 @@ __all__ = [
     "now",
     "open_fd",
     "open_file",
+    "open_process",
     "race",
     "resolve",
     "reverse",

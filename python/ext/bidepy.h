@@ -58,7 +58,8 @@
     X(signals, 1)                                                              \
     X(window, 0)                                                               \
     X(file, 1)                                                                 \
-    X(tls_stream, 1)
+    X(tls_stream, 1)                                                           \
+    X(process, 1)
 
 /** X(file): module functions, `PyMethodDef bidepy_<file>_functions[]`, called
  * with the module as self (bidepy_of_module). */
@@ -77,7 +78,8 @@
     X(interval)                                                                \
     X(signal)                                                                  \
     X(file)                                                                    \
-    X(dump)
+    X(dump)                                                                    \
+    X(spawn_process)
 
 /** X(field, Name, base, doc): exceptions the binding defines. */
 #define BIDEPY_EXCEPTIONS(X)                                                   \

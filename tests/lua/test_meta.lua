@@ -34,6 +34,8 @@ function test_meta_names_the_functions()
     lu.assertEquals(named("\nfunction bide%.([%w_]+)%("), functions(bide))
     lu.assertEquals(named("\nfunction bide%.tcp%.([%w_]+)%("),
         functions(bide.tcp))
+    lu.assertEquals(named("\nfunction bide%.process%.([%w_]+)%("),
+        functions(bide.process))
 end
 
 function test_meta_names_the_methods()
@@ -61,6 +63,7 @@ function test_meta_names_the_methods()
         objects.listener = srv
         local c <close> = assert(bide.tcp.connect("127.0.0.1", srv:port()))
         objects.stream = c
+        objects.process = assert(bide.process.spawn { "true" })
     end, { virtual_clock = false })
     for class, object in pairs(objects) do
         lu.assertEquals(named("\nfunction " .. class .. ":([%w_]+)%("),
