@@ -1243,6 +1243,61 @@ BIDE_API int bide_file_fd(const bide_file *f);
 /** Frees a result of the functions above or below; NULL is fine. Any thread. */
 BIDE_API void bide_fs_free(void *result);
 
+/* -- file system ---------------------------------------------------------- */
+
+/* Paths are copied, and so is data to write; a NULL path is BIDE_EINVALID.
+ * Results in `w->value.as.ptr` are freed by bide_fs_free. */
+
+/** A bide_stat of what `path` names; `follow`: of what a link there leads to.
+ */
+BIDE_API int bide_fs_stat(const char *path, bool follow, bide_wait *w);
+
+/** `parents`: makes those that are missing too, and is content with a directory
+ * that is there. */
+BIDE_API int bide_fs_mkdir(const char *path, int mode, bool parents,
+                           bide_wait *w);
+BIDE_API int bide_fs_rmdir(const char *path, bide_wait *w);
+BIDE_API int bide_fs_unlink(const char *path, bide_wait *w);
+/** Removes `path` and, if it is a directory, all in it; links are not followed.
+ * It goes on past what cannot be removed; the first error is told. */
+BIDE_API int bide_fs_remove_tree(const char *path, bide_wait *w);
+/** Replaces what `to` names, as rename(2). */
+BIDE_API int bide_fs_rename(const char *from, const char *to, bide_wait *w);
+BIDE_API int bide_fs_link(const char *from, const char *to, bide_wait *w);
+BIDE_API int bide_fs_symlink(const char *target, const char *path,
+                             bide_wait *w);
+/** A string, its length in `w->u.count`. */
+BIDE_API int bide_fs_readlink(const char *path, bide_wait *w);
+BIDE_API int bide_fs_chmod(const char *path, int mode, bide_wait *w);
+/** Times in ns since 1970. */
+BIDE_API int bide_fs_utime(const char *path, int64_t atime, int64_t mtime,
+                           bide_wait *w);
+/** Copies content and permissions of a file, inside the system where it can;
+ * replaces what `to` names. */
+BIDE_API int bide_fs_copy(const char *from, const char *to, bide_wait *w);
+
+/** What a directory holds, without "." and "..", in no order. */
+typedef struct bide_entry {
+    const char *name;
+    char type; /* 'f'ile, 'd'irectory, 'l'ink, or 'o'ther */
+} bide_entry;
+
+/** An array of `w->u.count` bide_entry; names in the same block. */
+BIDE_API int bide_fs_scan(const char *path, bide_wait *w);
+
+/** Makes a file (mode 0600) or directory (0700) that was not there; `prefix`
+ * gets six characters appended. Its path, a string. */
+BIDE_API int bide_fs_temp(const char *prefix, bool directory, bide_wait *w);
+
+/** The whole file: a block of `w->u.count` bytes. */
+BIDE_API int bide_fs_read_file(const char *path, bide_wait *w);
+
+/** How a whole file is written: over what is there; at its end; or aside, made
+ * durable and put in its place, so that nobody sees a half (replace). */
+enum { BIDE_FS_WRITE, BIDE_FS_APPEND, BIDE_FS_REPLACE };
+BIDE_API int bide_fs_write_file(const char *path, const char *data, size_t len,
+                                int how, int mode, bide_wait *w);
+
 /* -- names ---------------------------------------------------------------- */
 
 /** Addresses in the order in which bide_tcp_connect tries them. */

@@ -1002,6 +1002,134 @@ function file:closed() end
 ---@return integer? fd, string? message, string? code
 function file:fd() end
 
+-- -- the file system ------------------------------------------------------------
+
+---What is known about the file `path` leads to.
+---@param path string
+---@return bide.stat? stat, string? message, string? code
+function bide.fs.stat(path) end
+
+---The same of a link itself.
+---@param path string
+---@return bide.stat? stat, string? message, string? code
+function bide.fs.lstat(path) end
+
+---Whether `path` leads to something.
+---@param path string
+---@return boolean? exists, string? message, string? code
+function bide.fs.exists(path) end
+
+---@class bide.entry
+---@field name string
+---@field type "file" | "directory" | "link" | "other"
+
+---What a directory holds, in no order.
+---@param path string
+---@return bide.entry[]? entries, string? message, string? code
+function bide.fs.list(path) end
+
+---Makes a directory.
+---@param path string
+---@param mode? integer
+---@return true? done, string? message, string? code
+function bide.fs.mkdir(path, mode) end
+
+---Makes a directory and those above it, unless they are there.
+---@param path string
+---@param mode? integer
+---@return true? done, string? message, string? code
+function bide.fs.makedirs(path, mode) end
+
+---Removes an empty directory.
+---@param path string
+---@return true? done, string? message, string? code
+function bide.fs.rmdir(path) end
+
+---Removes a file or link.
+---@param path string
+---@return true? done, string? message, string? code
+function bide.fs.unlink(path) end
+
+---Removes a path and all below it; links are not followed.
+---@param path string
+---@return true? done, string? message, string? code
+function bide.fs.remove_tree(path) end
+
+---Renames; a file named `to` is replaced.
+---@param path string
+---@param to string
+---@return true? done, string? message, string? code
+function bide.fs.rename(path, to) end
+
+---Makes `to` another name of a file.
+---@param path string
+---@param to string
+---@return true? done, string? message, string? code
+function bide.fs.link(path, to) end
+
+---Makes `path` a symbolic link to `target`.
+---@param target string
+---@param path string
+---@return true? done, string? message, string? code
+function bide.fs.symlink(target, path) end
+
+---Where a symbolic link leads.
+---@param path string
+---@return string? target, string? message, string? code
+function bide.fs.readlink(path) end
+
+---Sets the permissions.
+---@param path string
+---@param mode integer
+---@return true? done, string? message, string? code
+function bide.fs.chmod(path, mode) end
+
+---Sets the times, in seconds since 1970.
+---@param path string
+---@param atime number
+---@param mtime number
+---@return true? done, string? message, string? code
+function bide.fs.utime(path, atime, mtime) end
+
+---Copies content and permissions; a file named `to` is replaced.
+---@param path string
+---@param to string
+---@return true? done, string? message, string? code
+function bide.fs.copy_file(path, to) end
+
+---All of a file. A small one in the system's memory takes no thread.
+---@param path string
+---@return string? data, string? message, string? code
+function bide.fs.read_file(path) end
+
+---Makes `data` the content of a file.
+---@param path string
+---@param data string
+---@return true? done, string? message, string? code
+function bide.fs.write_file(path, data) end
+
+---Appends to a file, which is made if it is not there.
+---@param path string
+---@param data string
+---@return true? done, string? message, string? code
+function bide.fs.append_file(path, data) end
+
+---As write_file, but aside, made durable and put in place in one step.
+---@param path string
+---@param data string
+---@return true? done, string? message, string? code
+function bide.fs.replace_file(path, data) end
+
+---Makes a file of your own (mode 600) that was not there: its path.
+---@param prefix string
+---@return string? path, string? message, string? code
+function bide.fs.temp_file(prefix) end
+
+---Makes a directory of your own (mode 700): its path.
+---@param prefix string
+---@return string? path, string? message, string? code
+function bide.fs.temp_dir(prefix) end
+
 return bide
 
 -- -- processes ----------------------------------------------------------------

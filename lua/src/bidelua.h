@@ -95,7 +95,8 @@
     X(FILE, file)                                                              \
     X(DUMP, dump)                                                              \
     X(PROCESS, process)                                                        \
-    X(SPAWN_PROCESS, spawn_process)
+    X(SPAWN_PROCESS, spawn_process)                                            \
+    X(FS, fs)
 
 typedef enum bidelua_kind {
 #define BIDELUA__KIND(KIND, concept) BIDELUA_##KIND,

@@ -81,6 +81,7 @@ from bide._core import (
     wait_writable,
     yield_now,
 )
+from bide import fs
 from bide._files import TextFile, open_file
 from bide._helpers import BlockedStep
 from bide._process import DEVNULL, PIPE, PTY, STDOUT, open_process
@@ -148,6 +149,7 @@ __all__ = [
     "current_token",
     "dump",
     "dump_on_signal",
+    "fs",
     "gather",
     "interval",
     "listen_tcp",

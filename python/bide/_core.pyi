@@ -667,6 +667,15 @@ class File:
     ) -> Operation[None]: ...
 
 def _open_file(path: _Path, flags: int, mode: int, /) -> Operation[File]: ...
+def _fs(
+    operation: str,
+    path: _Path,
+    other: _Path | None,
+    first: int,
+    second: int,
+    data: Any,
+    /,
+) -> Operation[Any]: ...
 def _adopt_file(fd: int, name: Any, /) -> File: ...
 def _spawn(
     command: object,

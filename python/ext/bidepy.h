@@ -79,7 +79,8 @@
     X(signal)                                                                  \
     X(file)                                                                    \
     X(dump)                                                                    \
-    X(spawn_process)
+    X(spawn_process)                                                           \
+    X(fs)
 
 /** X(field, Name, base, doc): exceptions the binding defines. */
 #define BIDEPY_EXCEPTIONS(X)                                                   \
