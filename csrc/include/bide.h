@@ -173,6 +173,7 @@ typedef struct bide_channel bide_channel;
 typedef struct bide_job bide_job;
 typedef struct bide_stream bide_stream;
 typedef struct bide_listener bide_listener;
+typedef struct bide_udp bide_udp;
 typedef struct bide_signal bide_signal;
 typedef struct bide_watch bide_watch;
 typedef struct bide_block bide_block;
@@ -1318,6 +1319,130 @@ BIDE_API int bide_reverse(const char *address, bide_wait *w);
 
 /** Frees a result of either; NULL is fine. Any thread. */
 BIDE_API void bide_resolved_free(void *result);
+
+/* -- udp ------------------------------------------------------------------ */
+
+/** An IPv4 or IPv6 address in the system's form. */
+typedef struct bide_sockaddr {
+    uint64_t private_[4];
+} bide_sockaddr;
+
+/** From a numeric `host` (names: bide_resolve), and back. BIDE_EINVALID. */
+BIDE_API int bide_sockaddr_parse(const char *host, int port,
+                                 bide_sockaddr *out);
+BIDE_API int bide_sockaddr_text(const bide_sockaddr *a, bide_address *out);
+
+/** A datagram that has arrived, one of a chain; freed by bide_udp_free. */
+typedef struct bide_datagram {
+    struct bide_datagram *next;
+    const char *data;
+    size_t len;
+    bide_sockaddr from;
+} bide_datagram;
+
+typedef struct bide_udp_options {
+    bool reuse_addr; /* several sockets, the last of which may get it all */
+    bool reuse_port; /* several sockets share what arrives */
+    bool v6_only;
+    /** Of connect: the numeric address (NULL: any) and port to send from. */
+    const char *local_host;
+    int local_port;
+} bide_udp_options;
+
+/** A datagram socket on `host` and `port`, as of bide_tcp_listen: NULL is every
+ * interface, in both families, and 0 a free port. `o` may be NULL. A reference
+ * in `w->value.as.ptr`. */
+BIDE_API int bide_udp_bind(const char *host, int port,
+                           const bide_udp_options *o, bide_wait *w);
+
+/** One that sends to `host` and `port` and receives from there only: the first
+ * of the addresses that the system has a way to. Nothing is sent yet. When the
+ * peer's system says that nobody is there, the next receive or send ends with
+ * ECONNREFUSED. */
+BIDE_API int bide_udp_connect(const char *host, int port,
+                              const bide_udp_options *o, bide_wait *w);
+
+/** ref and unref: any thread; the last unref closes. */
+BIDE_API bide_udp *bide_udp_ref(bide_udp *u);
+BIDE_API void bide_udp_unref(bide_udp *u);
+
+/** Waits for a datagram, or for 1 to `limit` of them: a chain in
+ * `w->value.as.ptr`, its length in `w->u.many.count`. The loop takes many off
+ * the system at once; several tasks may receive. Datagrams are received whole:
+ * one longer than `max` bytes (1 to 65535) is EMSGSIZE, and stays the next; so
+ * is one that even the library had no room for, which is gone.
+ * BIDE_EINVALID: `max` or `limit` is out of range. */
+BIDE_API int bide_udp_recv(bide_udp *u, size_t max, bide_wait *w);
+BIDE_API int bide_udp_recv_many(bide_udp *u, size_t limit, bide_wait *w);
+
+/** The same without waiting: BIDE_EWOULDBLOCK. */
+BIDE_API int bide_udp_try_recv(bide_udp *u, size_t max, bide_datagram **out);
+
+/** Frees a chain of datagrams; NULL is fine. */
+BIDE_API void bide_udp_free(bide_udp *u, bide_datagram *chain);
+
+/** A datagram to send; `to` NULL: to the peer of a connected socket. */
+typedef struct bide_message {
+    const char *data;
+    size_t len;
+    const bide_sockaddr *to;
+} bide_message;
+
+/** Sends a datagram, whole or not at all; waits only while the system's buffer
+ * is full. `data` is borrowed until the wait is over, `to` for the call.
+ * System errors: EMSGSIZE, it is too long; EDESTADDRREQ, there is no `to`. */
+BIDE_API int bide_udp_send(bide_udp *u, const char *data, size_t len,
+                           const bide_sockaddr *to, bide_wait *w);
+
+/** Sends `count` datagrams in order, many with one system call; all of the list
+ * is borrowed until the wait is over. `w->u.io.done` tells how many have gone,
+ * also on an error, which is that of the next one.
+ * Cancel     those that have gone have gone. */
+BIDE_API int bide_udp_send_many(bide_udp *u, const bide_message *list,
+                                size_t count, bide_wait *w);
+
+/** The same without waiting: 0 and the number in `*sent`, or an error if not
+ * even the first went. BIDE_EWOULDBLOCK. */
+BIDE_API int bide_udp_try_send(bide_udp *u, const bide_message *list,
+                               size_t count, size_t *sent);
+
+BIDE_API void bide_udp_close(bide_udp *u);
+BIDE_API bool bide_udp_closed(const bide_udp *u);
+BIDE_API bide_loop *bide_udp_loop(const bide_udp *u);
+BIDE_API int bide_udp_fd(const bide_udp *u);
+BIDE_API int bide_udp_local(const bide_udp *u, bide_address *out);
+/** ENOTCONN: it is not connected. */
+BIDE_API int bide_udp_peer(const bide_udp *u, bide_address *out);
+
+/** X(NAME, name, least, most): options of a socket. */
+#define BIDE_UDP_OPTIONS(X)                                                    \
+    X(BROADCAST, broadcast, 0, 1) /* may send to broadcast addresses */        \
+    X(TTL, ttl, 1, 255)           /* hops of what is sent */                   \
+    X(MULTICAST_TTL, multicast_ttl, 0, 255) /* the same to groups */           \
+    X(MULTICAST_LOOP, multicast_loop, 0, 1) /* this host gets it, too */       \
+    X(RECV_BUFFER, recv_buffer, 1, 1 << 30) /* of the system, in bytes */      \
+    X(SEND_BUFFER, send_buffer, 1, 1 << 30)
+
+enum {
+#define BIDE__X(NAME, name, least, most) BIDE_UDP_##NAME,
+    BIDE_UDP_OPTIONS(BIDE__X)
+#undef BIDE__X
+};
+
+/** BIDE_EINVALID: out of range. Reading gives what the system has made of it.
+ */
+BIDE_API int bide_udp_set(bide_udp *u, int option, int value);
+BIDE_API int bide_udp_get(const bide_udp *u, int option, int *value);
+
+/** Joins or leaves a multicast group, a numeric address; `interface` is a name,
+ * an index or, of IPv4, an address (NULL: the system chooses). multicast_via:
+ * the interface that sends to groups. BIDE_EINVALID: `group` is no group;
+ * ENODEV, ENXIO: there is no such interface. */
+BIDE_API int bide_udp_join(bide_udp *u, const char *group,
+                           const char *interface);
+BIDE_API int bide_udp_leave(bide_udp *u, const char *group,
+                            const char *interface);
+BIDE_API int bide_udp_multicast_via(bide_udp *u, const char *interface);
 
 /* -- readiness of a descriptor -------------------------------------------- */
 

@@ -6,7 +6,6 @@
 
 enum {
     FIRST_ROOM = 512,
-    SPARE_ROOM = 2048,
     SPARES_MOST = 256 /* half a MiB for each loop */
 };
 
@@ -27,16 +26,38 @@ bide__spares_fini(bide__spares *spares)
     spares->count = 0;
 }
 
+void *
+bide__spares_take(bide__spares *spares)
+{
+    struct bide__spare *first = spares->first;
+    if (!first)
+        return bide__realloc(NULL, BIDE__SPARE_ROOM);
+    spares->first = first->next;
+    spares->count--;
+    return first;
+}
+
+void
+bide__spares_give(bide__spares *spares, void *block)
+{
+    if (spares->count >= SPARES_MOST) {
+        bide__free(block);
+        return;
+    }
+    struct bide__spare *spare = block;
+    spare->next = spares->first;
+    spares->first = spare;
+    spares->count++;
+}
+
 /* Gives a buffer without memory a block that can become a spare. */
 static int
 take_spare(bide__buffer *b, bide__spares *spares)
 {
-    if (!spares->first)
-        return bide__buffer_reserve(b, SPARE_ROOM);
-    b->bytes = (char *)spares->first;
-    b->room = SPARE_ROOM;
-    spares->first = spares->first->next;
-    spares->count--;
+    b->bytes = bide__spares_take(spares);
+    if (!b->bytes)
+        return BIDE_ENOMEMORY;
+    b->room = BIDE__SPARE_ROOM;
     return 0;
 }
 
@@ -44,11 +65,8 @@ take_spare(bide__buffer *b, bide__spares *spares)
 static void
 give_spare(bide__buffer *b, bide__spares *spares)
 {
-    if (b->room == SPARE_ROOM && spares->count < SPARES_MOST) {
-        struct bide__spare *spare = (void *)b->bytes;
-        spare->next = spares->first;
-        spares->first = spare;
-        spares->count++;
+    if (b->room == BIDE__SPARE_ROOM) {
+        bide__spares_give(spares, b->bytes);
         b->bytes = NULL;
     }
     bide__buffer_fini(b);
@@ -101,7 +119,7 @@ int
 bide__buffer_append(bide__buffer *b, const char *data, size_t n,
                     bide__spares *spares)
 {
-    bool fits = n <= SPARE_ROOM && n > FIRST_ROOM;
+    bool fits = n <= BIDE__SPARE_ROOM && n > FIRST_ROOM;
     int rc = b->room == 0 && fits ? take_spare(b, spares)
                                   : bide__buffer_reserve(b, n);
     if (rc)

@@ -19,6 +19,12 @@ typedef struct bide__spares {
     unsigned count;
 } bide__spares;
 
+enum { BIDE__SPARE_ROOM = 2048 };
+
+/** A block of BIDE__SPARE_ROOM bytes, or NULL: no memory. */
+void *bide__spares_take(bide__spares *spares);
+void bide__spares_give(bide__spares *spares, void *block);
+
 void bide__spares_fini(bide__spares *spares);
 
 static inline size_t

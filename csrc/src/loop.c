@@ -90,7 +90,9 @@ bide__loop_fini(bide_loop *l)
     }
     bide__timers_fini(&l->timers);
     bide__free(l->scratch);
+    bide__free(l->batch);
     l->scratch = NULL;
+    l->batch = NULL;
     bide__spares_fini(&l->spares);
 }
 

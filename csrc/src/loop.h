@@ -78,6 +78,7 @@ struct bide_loop {
     size_t handle_count;
     bide_link notices;                 /* of I/O callbacks: bide__notice */
     char *scratch;                     /* for reads of all streams */
+    struct bide__batch *batch;         /* for those of datagrams */
     bide__spares spares;               /* of their buffers */
     struct bide__readiness *readiness; /* made on first use, as the next */
     struct bide__signals *signals;

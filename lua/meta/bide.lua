@@ -621,6 +621,159 @@ function bide.tcp.connect(host, port, options) end
 ---@return bide.listener? listener, string? message, string? code
 function bide.tcp.listen(host, port, options) end
 
+-- -- datagrams ---------------------------------------------------------------
+
+bide.udp = {}
+
+---@class bide.udp_options
+---@field broadcast? boolean May send to broadcast addresses.
+---@field ttl? integer Hops of what is sent, 1 to 255,
+---@field multicast_ttl? integer and is sent to groups, 0 to 255.
+---@field multicast_loop? boolean This host gets what is sent to groups, too.
+---@field recv_buffer? integer Of the system, in bytes.
+---@field send_buffer? integer
+---@field multicast_interface? string Name or IPv4 address of the one that sends to groups.
+
+---@class bide.udp_bind_options : bide.udp_options
+---@field reuse_addr? boolean Several sockets on the port; each gets what comes to a group.
+---@field reuse_port? boolean Several sockets share what comes to the port.
+---@field v6_only? boolean
+
+---@class bide.udp_connect_options : bide.udp_options
+---@field local_host? string The numeric address to send from.
+---@field local_port? integer
+---@field reuse_addr? boolean
+---@field reuse_port? boolean
+
+---A socket on `host` (nil or "": every interface, both families) and `port` (0: a
+---free one).
+---@param host? string
+---@param port integer
+---@param options? bide.udp_bind_options
+---@return bide.udp? socket, string? message, string? code
+function bide.udp.bind(host, port, options) end
+
+---A socket that sends to `host` and `port` and receives from there only. Nothing is
+---sent yet: when nobody is there, a later send or recv gives "ECONNREFUSED".
+---@param host string
+---@param port integer
+---@param options? bide.udp_connect_options
+---@return bide.udp? socket, string? message, string? code
+function bide.udp.connect(host, port, options) end
+
+---Where a datagram came from, or goes to. Equal if host and port are; tostring
+---gives a key for tables.
+---@class bide.address
+local address = {}
+
+---@return string
+function address:host() end
+---@return integer
+function address:port() end
+
+---@param host string Numeric.
+---@param port integer
+---@return bide.address
+function bide.address(host, port) end
+
+---A socket for datagrams. Several tasks may receive and send.
+---@class bide.udp
+local udp = {}
+
+---Waits for a datagram. "EMSGSIZE": it is longer than `max`, and stays the next
+---one. A cancelled one loses nothing.
+---@param max? integer
+---@return string? data, string? message, string? code
+function udp:recv(max) end
+
+---recv with the sender.
+---@param max? integer
+---@return string? data, (bide.address | string)? from, string? code
+function udp:recv_from(max) end
+
+---Waits for 1 to `limit` (64) datagrams: a list of {data, address}.
+---@param limit? integer
+---@return table[]? list, string? message, string? code
+function udp:recv_many(limit) end
+
+---recv without waiting: nil, message, "EWOULDBLOCK" when nothing is there.
+---@param max? integer
+---@return string? data, string? message, string? code
+function udp:try_recv(max) end
+
+---@param max? integer
+---@return string? data, (bide.address | string)? from, string? code
+function udp:try_recv_from(max) end
+
+---for data, address in u:datagrams() do ... end, until the socket is closed; other
+---errors are raised.
+---@return fun(u: bide.udp): string?, bide.address?
+---@return bide.udp
+function udp:datagrams() end
+
+---Sends to the peer of a connected socket; waits only while the system's buffer is
+---full.
+---@param data string | number
+---@return bide.udp? self, string? message, string? code
+function udp:send(data) end
+
+---@param data string | number
+---@param to bide.address | string An address, or a numeric host.
+---@param port? integer
+---@return bide.udp? self, string? message, string? code
+function udp:send_to(data, to, port) end
+
+---Sends several in order, with few system calls: a list of {data, address} or, on a
+---connected socket, of data. An error comes with how many had gone.
+---@param list (string | table)[]
+---@return bide.udp? self, string? message, string? code, integer? sent
+function udp:send_many(list) end
+
+---send without waiting: nil, message, "EWOULDBLOCK" when the buffer is full.
+---@param data string | number
+---@return bide.udp? self, string? message, string? code
+function udp:try_send(data) end
+
+---@param data string | number
+---@param to bide.address | string
+---@param port? integer
+---@return bide.udp? self, string? message, string? code
+function udp:try_send_to(data, to, port) end
+
+---@param options bide.udp_options
+---@return bide.udp? self, string? message, string? code
+function udp:set(options) end
+
+---The value of an option, as the system has it.
+---@param name string
+---@return integer? value, string? message, string? code
+function udp:get(name) end
+
+---Joins a multicast group on an interface: its name or, for IPv4, its address; nil:
+---the system chooses.
+---@param group string
+---@param interface? string
+---@return bide.udp? self, string? message, string? code
+function udp:join(group, interface) end
+
+---@param group string
+---@param interface? string
+---@return bide.udp? self, string? message, string? code
+function udp:leave(group, interface) end
+
+---Closes at once; waits get nil, message, "ECLOSED".
+function udp:close() end
+---@return boolean
+function udp:closed() end
+---@return string? host, (integer | string)? port, string? code
+function udp:address() end
+---@return string? host, (integer | string)? port, string? code
+function udp:peer() end
+---@return integer? port, string? message, string? code
+function udp:port() end
+---@return integer? fd, string? message, string? code
+function udp:fd() end
+
 -- -- Unix sockets, descriptors ------------------------------------------------
 
 bide.unix = {}

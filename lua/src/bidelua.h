@@ -85,6 +85,8 @@
     X(STREAM, stream)                                                          \
     X(LISTENER, listener)                                                      \
     X(TCP, tcp)                                                                \
+    X(ADDRESS, address)                                                        \
+    X(UDP, udp)                                                                \
     X(UNIX, unix)                                                              \
     X(DESCRIPTOR, descriptor)                                                  \
     X(READINESS, readiness)                                                    \

@@ -52,6 +52,7 @@
     X(channel, 1)                                                              \
     X(channel_iterator, 0)                                                     \
     X(stream, 1)                                                               \
+    X(udp, 1)                                                                  \
     X(lines, 0)                                                                \
     X(listener, 1)                                                             \
     X(interval, 1)                                                             \
@@ -71,6 +72,7 @@
     X(gather)                                                                  \
     X(blocking)                                                                \
     X(tcp)                                                                     \
+    X(udp)                                                                     \
     X(unix)                                                                    \
     X(tls)                                                                     \
     X(readiness)                                                               \

@@ -189,7 +189,7 @@ add_specials(bidepy_state *st)
         {st->type.scope, false},      {st->type.token, false},
         {st->type.group, false},      {st->type.stream, false},
         {st->type.listener, false},   {st->type.file, false},
-        {st->type.tls_stream, false},
+        {st->type.tls_stream, false}, {st->type.udp, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (bidepy_specials_init(st, rows[i].type, rows[i].leaf))

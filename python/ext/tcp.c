@@ -1,6 +1,7 @@
 /* bide.connect_tcp() and listen_tcp(). */
 #include "listener.h"
 #include "stream.h"
+#include "udp.h"
 
 enum { PORT_MAX = 65535, BACKLOG_MAX = 1 << 20 };
 
@@ -38,8 +39,8 @@ fail(bidepy_op *op, int status)
 
 /* -- arguments ------------------------------------------------------------ */
 
-static int
-check_host(PyObject *host, bool optional)
+int
+bidepy_check_host(PyObject *host, bool optional)
 {
     if (optional && host == Py_None)
         return 0;
@@ -59,8 +60,8 @@ check_host(PyObject *host, bool optional)
     return -1;
 }
 
-static int
-parse_port(PyObject *value, size_t least, int *out)
+int
+bidepy_parse_port(PyObject *value, size_t least, int *out)
 {
     size_t port;
     if (bidepy_size(value, "port", least, &port) < 0)
@@ -74,9 +75,8 @@ parse_port(PyObject *value, size_t least, int *out)
     return 0;
 }
 
-/* An optional bool. */
-static int
-parse_flag(PyObject *value, bool otherwise, bool *out)
+int
+bidepy_parse_flag(PyObject *value, bool otherwise, bool *out)
 {
     int on = value ? PyObject_IsTrue(value) : otherwise;
     *out = on > 0;
@@ -154,9 +154,9 @@ connect_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     PyObject *given[4];
     options o = {0};
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
-        check_host(given[0], false) < 0 ||
-        parse_port(given[1], 1, &o.port) < 0 ||
-        parse_flag(given[2], true, &o.nodelay) < 0 ||
+        bidepy_check_host(given[0], false) < 0 ||
+        bidepy_parse_port(given[1], 1, &o.port) < 0 ||
+        bidepy_parse_flag(given[2], true, &o.nodelay) < 0 ||
         bidepy_keepalive(given[3], &o.keepalive) < 0)
         return NULL;
     return new_op(module, &connect_kind, given[0], &o);
@@ -217,11 +217,11 @@ listen_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     PyObject *given[5];
     options o = {0};
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
-        check_host(given[0], true) < 0 ||
-        parse_port(given[1], 0, &o.port) < 0 ||
+        bidepy_check_host(given[0], true) < 0 ||
+        bidepy_parse_port(given[1], 0, &o.port) < 0 ||
         bidepy_listener_backlog(given[2], &o.listen.backlog) < 0 ||
-        parse_flag(given[3], false, &o.listen.reuse_port) < 0 ||
-        parse_flag(given[4], false, &o.listen.v6_only) < 0)
+        bidepy_parse_flag(given[3], false, &o.listen.reuse_port) < 0 ||
+        bidepy_parse_flag(given[4], false, &o.listen.v6_only) < 0)
         return NULL;
     return new_op(module, &listen_kind, given[0], &o);
 }
