@@ -60,6 +60,13 @@ function bide.on_unhandled(handler) end
 ---@return function? before
 function bide.on_unawaited(handler) end
 
+---Calls `handler` for each of the above that has no handler of its own, with
+---"unhandled" or "unawaited" as the event. nil: print to stderr. Returns the
+---handler from before.
+---@param handler? fun(message: string, event: string)
+---@return function? before
+function bide.on_warning(handler) end
+
 -- -- tasks --------------------------------------------------------------------
 
 ---@class bide.spawn_options

@@ -149,22 +149,37 @@ print_last_resort(lua_State *L, int index)
     lua_pop(L, 1);
 }
 
+static bool
+push_handler(lua_State *L, bidelua_state *S, const char *event)
+{
+    bidelua_pushvault(L, S, BIDELUA_HANDLERS);
+    lua_getfield(L, -1, event);
+    lua_remove(L, -2);
+    if (!lua_isnil(L, -1))
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 void
 bidelua_notify(lua_State *L, bidelua_state *S, const char *event, int n)
 {
     int first = lua_gettop(L) - n + 1;
 
-    bidelua_pushvault(L, S, BIDELUA_HANDLERS);
-    lua_getfield(L, -1, event);
-    lua_remove(L, -2);
-    if (lua_isnil(L, -1)) {
-        print_last_resort(L, first);
-    } else {
+    if (push_handler(L, S, event)) {
         for (int i = 0; i < n; i++)
             lua_pushvalue(L, first + i);
-        if (lua_pcall(L, n, 0, 0) != LUA_OK)
-            print_last_resort(L, -1);
+    } else if (push_handler(L, S, "warning")) {
+        lua_pushvalue(L, first);
+        lua_pushstring(L, event);
+        n = 2;
+    } else {
+        print_last_resort(L, first);
+        lua_settop(L, first - 1);
+        return;
     }
+    if (lua_pcall(L, n, 0, 0) != LUA_OK)
+        print_last_resort(L, -1);
     lua_settop(L, first - 1);
 }
 
@@ -256,6 +271,13 @@ on_unawaited(lua_State *L)
     return set_handler(L, "unawaited");
 }
 
+/* Of every event that has no handler of its own: fn(message, event). */
+static int
+on_warning(lua_State *L)
+{
+    return set_handler(L, "warning");
+}
+
 static const luaL_Reg meta[] = {
     {"__gc", failure_gc},
     {NULL, NULL},
@@ -264,6 +286,7 @@ static const luaL_Reg meta[] = {
 static const luaL_Reg functions[] = {
     {"on_unhandled", on_unhandled},
     {"on_unawaited", on_unawaited},
+    {"on_warning", on_warning},
     {NULL, NULL},
 };
 

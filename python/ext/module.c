@@ -91,6 +91,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     if (!slot || !*slot)
         return 0;
     Py_VISIT((*slot)->done);
+    Py_VISIT((*slot)->locks_held);
+    Py_VISIT((*slot)->locks_parked);
     int rc = visit_pools(*slot, visit, arg);
     if (rc == 0)
         rc = bidepy_aio_traverse(*slot, visit, arg);
@@ -126,6 +128,8 @@ module_clear(PyObject *module)
     empty_pools(st);
     bidepy_aio_clear(st);
     Py_CLEAR(st->done);
+    Py_CLEAR(st->locks_held);
+    Py_CLEAR(st->locks_parked);
     clear_classes(st);
     Py_CLEAR(st->empty);
     Py_CLEAR(st->ending);

@@ -281,6 +281,10 @@ PyObject *
 bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
 {
     bidepy_running = self;
+    if (self->debug && bidepy_locks_begin(self->st)) {
+        PyErr_WriteUnraisable(NULL);
+        self->debug = false;
+    }
     self->st->debug += self->debug;
     self->runner = PyThreadState_Get();
     self->base = bidepy_frame_here();
@@ -303,6 +307,8 @@ bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
         close_loop(self, self->cut_short ? 0 : grace);
     }
     self->st->debug -= self->debug;
+    if (self->debug)
+        bidepy_locks_end();
     bidepy_running = NULL;
     if (error) {
         bidepy_reraise(error);

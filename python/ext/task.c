@@ -182,10 +182,13 @@ bidepy_task_resume(bide_task *t)
     PyObject *result;
     if (!self->started && cancelled_unstarted(self))
         return;
-    if (step(self, &result) == PYGEN_NEXT)
-        Py_DECREF(result);
-    else
+    if (step(self, &result) != PYGEN_NEXT) {
         end(self, result);
+        return;
+    }
+    Py_DECREF(result);
+    if (self->st->debug)
+        bidepy_locks_parked(self);
 }
 
 void

@@ -133,4 +133,13 @@ bide_scope *bidepy_group_scope(bidepy_group *group);
 /** A task of `group` has ended; its outcome is set. */
 void bidepy_group_ended(bidepy_group *group, bidepy_task *task);
 
+/* -- locks of threading, in debug runs (locks.c) --------------------------- */
+
+/** Around a debug run. 0, or -1 with an exception. */
+int bidepy_locks_begin(bidepy_state *st);
+void bidepy_locks_end(void);
+
+/** `self` has parked: warns of the locks it holds. */
+void bidepy_locks_parked(bidepy_task *self);
+
 #endif
