@@ -683,6 +683,11 @@ BIDE_API int bide_park_lasting(bide_wait *w, void (*cancelled)(bide_wait *w));
  * it is over. */
 BIDE_API bool bide_unpark(bide_wait *w, int status);
 
+/** Waits until every other task is parked, and no I/O, timer or post of another
+ * thread is due: until the rest of the program has got as far as it can. Tasks
+ * that wait here all go on together. For tests. */
+BIDE_API int bide_wait_all_parked(bide_wait *w);
+
 /** Calls `visit` for each task of the loop that is not done. */
 BIDE_API void bide_loop_each_task(bide_loop *l,
                                   void (*visit)(bide_task *t, void *arg),

@@ -50,6 +50,7 @@ bide__loop_init(bide_loop *l)
     l->alarm_at = BIDE_FOREVER;
     l->fork_count = bide__fork_count;
     bide__list_init(&l->ready);
+    bide__list_init(&l->onlookers);
     bide__list_init(&l->handles);
     bide__list_init(&l->notices);
     bide__list_init(&l->struck);
@@ -385,6 +386,16 @@ deliver_notices(bide_loop *l)
     }
 }
 
+/* Nothing is ready; neither is anything in the system, now. */
+static void
+look_whether_quiet(bide_loop *l)
+{
+    uv_run(&l->uv, UV_RUN_NOWAIT);
+    if (bide__list_empty(&l->ready) && bide__inbox_empty(&l->inbox) &&
+        bide__timers_next(&l->timers) > bide_loop_now(l, true))
+        l->quiet(l);
+}
+
 int
 bide__loop_turn(bide_loop *l)
 {
@@ -392,7 +403,9 @@ bide__loop_turn(bide_loop *l)
     bide__loop_count(&l->polls);
     l->pause = false;
     l->polling = true;
-    if (bide__list_empty(&l->ready))
+    if (bide__list_empty(&l->ready) && l->quiet)
+        look_whether_quiet(l);
+    else if (bide__list_empty(&l->ready))
         rc = poll_idle(l);
     else if (l->handle_count) /* the wake descriptor only ends blocking polls */
         uv_run(&l->uv, UV_RUN_NOWAIT);

@@ -72,6 +72,9 @@ struct bide_loop {
     int wake_fds[2];
     bool wake_open;
 
+    bide_link onlookers; /* waits for the moment when nothing is ready ... */
+    void (*quiet)(bide_loop *l); /* ... and who ends them; NULL: nobody */
+
     bide_scope root;
     bide_link struck;  /* scopes whose cancellation is still to be spread */
     bide_link handles; /* bide__handle */

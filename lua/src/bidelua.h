@@ -65,6 +65,7 @@
     X(TASK, task)                                                              \
     X(SPAWN, spawn)                                                            \
     X(CLOCK, clock)                                                            \
+    X(TESTING, testing)                                                        \
     X(WRAP, wrap)                                                              \
     X(LAZY, lazy)                                                              \
     X(SCOPE, scope)                                                            \

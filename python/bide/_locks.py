@@ -125,7 +125,8 @@ def end() -> None:
     _runs -= 1
     if _runs == 0:
         held.clear()
-        if threading.Lock is _Traced and threading.RLock is _TracedR:
+        now = vars(threading)
+        if now["Lock"] is _Traced and now["RLock"] is _TracedR:
             _patch(_plain_lock, _plain_rlock)
 
 

@@ -67,6 +67,7 @@
 #define BIDEPY_FUNCTIONS(X)                                                    \
     X(run)                                                                     \
     X(time)                                                                    \
+    X(testing)                                                                 \
     X(task)                                                                    \
     X(scope)                                                                   \
     X(gather)                                                                  \

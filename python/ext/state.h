@@ -48,8 +48,8 @@ typedef struct bidepy_state {
     unsigned debug;
     PyObject *locks_held;   /* of bide._locks, once a debug run has begun ... */
     PyObject *locks_parked; /* ... and what to call when a task parks */
-    PyObject *empty;  /* "" */
-    PyObject *ending; /* str: why tasks are cancelled at a run's end */
+    PyObject *empty;        /* "" */
+    PyObject *ending;       /* str: why tasks are cancelled at a run's end */
     PyObject *sibling_failed;
     PyObject *race_lost;
 
