@@ -25,7 +25,7 @@ build = {
       .. [[-DBIDE_BUILD_EXAMPLES=OFF -DBIDE_BUILD_BENCHMARKS=OFF ]]
       .. [[-DBIDE_BUILD_PYTHON=OFF -DBIDE_BUILD_LUA=ON ]]
       .. [["-DBIDE_LUA_INCLUDE_DIR=$(LUA_INCDIR)" ]]
-      .. [["-DBIDE_LUA_CDIR=$(LIBDIR)" "-DBIDE_LUA_DIR=$(LUADIR)" ]]
+      .. [["-DBIDE_LUA_CDIR=$(LIBDIR)" "-DBIDE_LUA_DIR=$(LUADIR)" "-DBIDE_LUA_BINDIR=$(BINDIR)" ]]
       .. [[&& cmake --build build/luarocks --target bide_lua]],
    install_command = "cmake --install build/luarocks --component lua",
 }

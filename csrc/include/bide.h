@@ -350,6 +350,28 @@ BIDE_API void bide_dump_free(char *text);
  * loop. BIDE_EINVALID: no signal for this. Any thread. */
 BIDE_API int bide_dump_on_signal(int signum, int fd);
 
+/* -- live view ------------------------------------------------------------ */
+
+/** Serves a live view of every runtime of the process on `address`, such as
+ * "127.0.0.1:0" (a free port) or "[::1]:8080": a page that shows the tasks as a
+ * tree, who waits for whom, and distributions, and under the same token
+ * /state.json, /dump.txt and /metrics. `url` (NULL: not wanted) gets the page's
+ * address, token included, of at most 127 bytes. A thread of the library's
+ * serves it, also while every loop is blocked; there is one for the process,
+ * and another call gives its address. The same is told on a Unix socket that
+ * only the user can reach, for `top`. BIDE_INSPECT=1 or =ADDRESS in the
+ * environment turns it on with the first loop and prints the page's address to
+ * stderr. BIDE_EINVALID: `address` is none, or none of this machine's own, or
+ * `url` is too small. System errors. A forked child has none. Any thread. */
+BIDE_API int bide_inspect(const char *address, char *url, size_t size);
+
+/** Ends it. Any thread. */
+BIDE_API void bide_inspect_stop(void);
+
+/** The path of that Unix socket for the process `pid` of this user.
+ * ENAMETOOLONG. Any thread. */
+BIDE_API int bide_inspector_path(long pid, char *out, size_t size);
+
 /* -- watchdog ------------------------------------------------------------- */
 
 /** What the watchdog, a thread that looks after all loops with a threshold,

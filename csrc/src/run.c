@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "blocking.h"
 #include "dump_signal.h"
+#include "inspector.h"
 #include "loop.h"
 #include "scope.h"
 #include "wait.h"
@@ -42,6 +43,7 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
     l->root.loop = l;
     bide__registry_add(&l->registered);
     bide__dump_signal_from_environment();
+    bide__inspector_from_environment();
     *out = l;
     return 0;
 }

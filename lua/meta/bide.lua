@@ -156,6 +156,14 @@ function bide.wrap(fn) end
 ---@return string
 function bide.dump(format) end
 
+---Serves a live view of every runtime of the process on loopback, under a token
+---that the address of its page contains, from a thread of its own: also while the
+---loop is blocked. `bide-top PID` works from then on. One for the process: called
+---again, it gives the same address. BIDE_INSPECT=1 in the environment turns it on.
+---@param address? string Default "127.0.0.1:0": a free port.
+---@return string? url, string? message, string? code
+function bide.inspect(address) end
+
 ---Writes a dump to `fd` (2) whenever the process gets the signal, also while its
 ---loops are blocked. nil: no longer. BIDE_DUMP_SIGNAL=USR1 (or USR2, QUIT, HUP)
 ---in the environment turns it on.

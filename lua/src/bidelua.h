@@ -96,6 +96,7 @@
     X(SIGNALS, signal)                                                         \
     X(DRAIN, drain)                                                            \
     X(FILE, file)                                                              \
+    X(INSPECT, inspect)                                                        \
     X(DUMP, dump)                                                              \
     X(PROCESS, process)                                                        \
     X(SPAWN_PROCESS, spawn_process)                                            \

@@ -9,9 +9,11 @@ import bide
 
 USAGE = """\
 usage: python -m bide bench [--json] [--full]
+       python -m bide top [--once] PID
        python -m bide version
 
 bench    bide against asyncio, and uvloop where it is installed, on this machine
+top      what the tasks of a running program are doing (BIDE_INSPECT=1)
 version  what to say in a bug report
 """
 
@@ -30,6 +32,10 @@ def main(arguments: list[str]) -> int:
             from bide import bench
 
             return bench.main(rest)
+        case ["top", *rest]:
+            from bide import top
+
+            return top.main(rest)
         case ["version"] | ["--version"]:
             return version()
         case ["-h"] | ["--help"]:

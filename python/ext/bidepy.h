@@ -81,6 +81,7 @@
     X(interval)                                                                \
     X(signal)                                                                  \
     X(file)                                                                    \
+    X(inspect)                                                                 \
     X(dump)                                                                    \
     X(spawn_process)                                                           \
     X(fs)
