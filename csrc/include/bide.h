@@ -1003,6 +1003,10 @@ BIDE_API int bide_stream_read(bide_stream *s, size_t max, bide_wait *w);
 BIDE_API int bide_stream_read_exact(bide_stream *s, size_t n, bide_wait *w);
 BIDE_API int bide_stream_read_until(bide_stream *s, const char *sep,
                                     size_t seplen, size_t limit, bide_wait *w);
+/** From now on reads all that comes into memory, whether anybody asks for it or
+ * not: so a peer that has much to say on one stream is not kept from saying it
+ * on another. */
+BIDE_API int bide_stream_read_ahead(bide_stream *s);
 /** The bytes buffered now; valid until the task parks or consumes. */
 BIDE_API const char *bide_stream_data(const bide_stream *s, size_t *len);
 BIDE_API void bide_stream_consume(bide_stream *s, size_t n);

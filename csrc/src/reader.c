@@ -319,6 +319,15 @@ bide_stream_try_read(bide_stream *s, size_t max, size_t *n)
     return have || s->read_end == BIDE_EEOF ? 0 : s->read_end;
 }
 
+int
+bide_stream_read_ahead(bide_stream *s)
+{
+    if (s->base.closed)
+        return BIDE_ECLOSED;
+    s->limits.read_high = SIZE_MAX;
+    return start(s);
+}
+
 const char *
 bide_stream_data(const bide_stream *s, size_t *len)
 {

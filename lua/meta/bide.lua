@@ -1339,6 +1339,25 @@ local process = {}
 ---@return bide.process? process, string? message, string? code
 function bide.process.spawn(options) end
 
+---What spawn takes, and:
+---@class bide.process_run_options : bide.process_options
+---@field input? string Written to it; then its input ends.
+---@field limit? integer Most bytes of each output; more is an error.
+
+---@class bide.process_result
+---@field ok boolean
+---@field how "exit" | "signal"
+---@field code integer
+---@field stdout? string
+---@field stderr? string
+
+---Runs a program to its end. stdout and stderr are "pipe" if not given, stdin is
+---"pipe" with an `input` and "null" without. An error or a cancellation ends the
+---child. nil, message and code when it cannot be started.
+---@param options bide.process_run_options
+---@return bide.process_result? result, string? message, string? code
+function bide.process.run(options) end
+
 ---Waits until it has ended, and answers as os.execute does. Any number of tasks
 ---may wait.
 ---@return true? ok, "exit" | "signal" how, integer code

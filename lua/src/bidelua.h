@@ -100,7 +100,8 @@
     X(DUMP, dump)                                                              \
     X(PROCESS, process)                                                        \
     X(SPAWN_PROCESS, spawn_process)                                            \
-    X(FS, fs)
+    X(FS, fs)                                                                  \
+    X(RUN_PROCESS, run_process)
 
 typedef enum bidelua_kind {
 #define BIDELUA__KIND(KIND, concept) BIDELUA_##KIND,

@@ -9,8 +9,6 @@
 bide_signal *bidelua_signal_listen(lua_State *L, bidelua_task *t, int first,
                                    const char *what);
 
-/** The number of the signal at `index`, a name or a number; 0: no signal has
- * that number. Raises for other values. */
 /** The signal at `index`, by name or number; 0: a number that is none. Raises
  * on error. */
 int bidelua_signal_number(lua_State *L, int index, const char *what);

@@ -88,7 +88,17 @@ from bide._core import (
 from bide import fs
 from bide._files import TextFile, open_file
 from bide._helpers import BlockedStep
-from bide._process import DEVNULL, PIPE, PTY, STDOUT, open_process
+from bide._process import (
+    DEVNULL,
+    PIPE,
+    PTY,
+    STDOUT,
+    ProcessError,
+    ProcessResult,
+    communicate,
+    open_process,
+    run_process,
+)
 from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
 
 CancelledError = Cancelled
@@ -130,6 +140,8 @@ __all__ = [
     "PIPE",
     "PTY",
     "Process",
+    "ProcessError",
+    "ProcessResult",
     "RwLock",
     "Scope",
     "STDOUT",
@@ -148,6 +160,7 @@ __all__ = [
     "WrongRuntimeError",
     "__version__",
     "bind_udp",
+    "communicate",
     "connect_tcp",
     "connect_tls",
     "connect_udp",
@@ -173,6 +186,7 @@ __all__ = [
     "resolve",
     "reverse",
     "run",
+    "run_process",
     "shield",
     "signals",
     "sleep",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, TypeAlias
+from dataclasses import dataclass
+from typing import IO, Any, TypeAlias
 
 from . import _core
 from ._core import Operation, Process, Stream
@@ -180,3 +182,104 @@ async def leave(process: Process) -> None:
                 await process.wait()
     finally:
         process.close()
+
+
+# -- running one to its end ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ProcessResult:
+    """How a program of run_process() ended, and what it said (None: what was
+    not captured)."""
+
+    args: Any
+    returncode: int
+    stdout: bytes | None
+    stderr: bytes | None
+
+
+class ProcessError(subprocess.CalledProcessError):
+    """A program of run_process(check=True) that failed: `cmd`, `returncode`,
+    `stdout`, `stderr`. The message has the end of stderr."""
+
+    def __str__(self) -> str:
+        tail = (self.stderr or b"")[-1000:].decode(errors="replace").strip()
+        return super().__str__() + (f"\n{tail}" if tail else "")
+
+
+async def communicate(
+    process: Process, input: bytes | None = None, *, limit: int | None = None
+) -> tuple[bytes | None, bytes | None]:
+    """Write `input` to the process, close its stdin, and read stdout and stderr
+    to their ends, all at the same time; then wait for its end.
+
+    Gives what stdout and stderr said, None for one that is no pipe. ValueError
+    when one says more than `limit` bytes. Cancelled, it drops what it has read;
+    the process runs on.
+    """
+    async with _core.TaskGroup() as group:
+        if process.stdin is not None:
+            group.spawn(_feed(process.stdin, input or b""))
+        readers = [
+            stream and group.spawn(_drain(stream, limit))
+            for stream in (process.stdout, process.stderr)
+        ]
+    await process.wait()
+    out, err = (reader and reader.result() for reader in readers)
+    return out, err
+
+
+async def _feed(stdin: Stream, data: bytes) -> None:
+    try:
+        if data:
+            await stdin.write(data)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it does not want to hear
+    finally:
+        stdin.close()
+
+
+async def _drain(stream: Stream, limit: int | None) -> bytes:
+    chunks, size = [], 0
+    async for chunk in stream:
+        chunks.append(chunk)
+        size += len(chunk)
+        if limit is not None and size > limit:
+            raise ValueError(f"more output than {limit} bytes (limit)")
+    return b"".join(chunks)
+
+
+async def run_process(
+    command: _Command,
+    *,
+    input: bytes | None = None,
+    capture: bool = True,
+    check: bool = False,
+    timeout: float | None = None,
+    limit: int | None = None,
+    **options: Any,
+) -> ProcessResult:
+    """Run a program to its end; gives a ProcessResult.
+
+        result = await bide.run_process(["git", "status"], check=True)
+
+    `input` is written to its stdin, which is else DEVNULL; with `capture`
+    stdout and stderr are kept, else they are ours. `check`: ProcessError when
+    it fails. `limit`: ValueError when an output has more bytes. `timeout`:
+    TimeoutError after so many seconds. `options` as for open_process(). Any
+    error and a cancellation end the process (see `grace`), and wait for that.
+    """
+    options.setdefault("stdin", DEVNULL if input is None else PIPE)
+    if capture:
+        options.setdefault("stdout", PIPE)
+        options.setdefault("stderr", PIPE)
+    with _core.timeout(timeout):
+        async with await open_process(command, **options) as process:
+            try:
+                out, err = await communicate(process, input, limit=limit)
+            except* ValueError as group:
+                raise group.exceptions[0] from None
+            code = await process.wait()
+    if check and code:
+        raise ProcessError(code, command, out, err)
+    return ProcessResult(command, code, out, err)

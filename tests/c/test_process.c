@@ -110,6 +110,39 @@ test_process_talks_through_pipes(void **state)
     home_play(talks_much);
 }
 
+/* It says much on both before it ends; we listen to the second first. */
+static void
+is_read_ahead(actor *a)
+{
+    home *h = a->arg;
+    size_t n;
+
+    BEGIN(a);
+    home_shell(h, "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2");
+    h->o.stdio[1].kind = h->o.stdio[2].kind = BIDE_STDIO_PIPE;
+    OPEN(a, h);
+    CHECK_INT(bide_stream_read_ahead(home_stream(h, 1)), 0);
+    AWAIT(a, bide_stream_read_exact(home_stream(h, 2), SIZE_MAX, &a->w));
+    CHECK_INT(a->rc, BIDE_EEOF);
+    AWAIT(a, bide_stream_read_exact(home_stream(h, 1), SIZE_MAX, &a->w));
+    CHECK_INT(a->rc, BIDE_EEOF);
+    bide_stream_data(home_stream(h, 1), &n);
+    CHECK_INT(n, 1000000);
+    bide_stream_data(home_stream(h, 2), &n);
+    CHECK_INT(n, 1000000);
+    ENDS(a, h, 0);
+    bide_stream_close(home_stream(h, 1));
+    CHECK_INT(bide_stream_read_ahead(home_stream(h, 1)), BIDE_ECLOSED);
+    END(a);
+}
+
+static void
+test_process_run_does_not_deadlock(void **state)
+{
+    (void)state;
+    home_play(is_read_ahead);
+}
+
 static void
 joins_outputs(actor *a)
 {
@@ -416,6 +449,7 @@ test_process_on_a_terminal(void **state)
 
 TEST_MAIN("process", T(process_gives_its_exit_code),
           T(process_talks_through_pipes), T(process_stderr_goes_to_stdout),
+          T(process_run_does_not_deadlock),
           T(process_that_closes_its_input_is_an_error),
           T(process_takes_a_stream_over),
           T(process_that_cannot_be_started_is_an_error),

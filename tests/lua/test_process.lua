@@ -358,6 +358,55 @@ function test_process_many_in_a_row_leave_nothing()
     end)
 end
 
+-- -- running one to its end ---------------------------------------------------
+
+function test_process_run_gives_output_and_end()
+    run(function()
+        local r = assert(bide.process.run {
+            shell = "cat; echo oops >&2; exit 3",
+            input = "hello",
+        })
+        eq(r, { ok = false, how = "exit", code = 3, stdout = "hello",
+            stderr = "oops\n" })
+        r = assert(bide.process.run { "true", stdout = "null" })
+        eq(r, { ok = true, how = "exit", code = 0, stderr = "" })
+        eq(select(3, bide.process.run { "bide-no-such-program" }), "ENOENT")
+    end)
+end
+
+function test_process_run_does_not_deadlock()
+    run(function()
+        local data = ("x"):rep(1 << 20)
+        local r = assert(bide.process.run {
+            shell = "cat >&2; head -c 1000000 /dev/zero; cat /dev/zero "
+                .. "| head -c 1000000 >&2",
+            input = data,
+        })
+        eq(#r.stdout, 1000000)
+        eq(#r.stderr, (1 << 20) + 1000000)
+        r = assert(bide.process.run { "true", input = data }) -- does not read
+        eq(r.ok, true)
+    end)
+end
+
+function test_process_run_keeps_its_limit()
+    run(function()
+        lu.assertErrorMsgContains("limit", bide.process.run,
+            { shell = "echo 12345; sleep 60", limit = 5 })
+        eq(bide.process.run({ "echo", "1234", limit = 5 }).stdout, "1234\n")
+    end)
+end
+
+function test_process_run_cancelled_ends_the_child()
+    run(function()
+        local start = bide.now()
+        local ok, _, code = bide.timeout(0.05, bide.process.run,
+            { shell = "sleep 60 & sleep 60", new_group = true })
+        eq({ ok, code }, { nil, "ETIMEDOUT" })
+        lu.assertTrue(bide.now() - start < 10)
+    end)
+end
+
 -- -- what fails ---------------------------------------------------------------
 
 function test_process_cancel_at_every_park()

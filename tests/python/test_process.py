@@ -421,6 +421,69 @@ def test_process_beside_subprocess_and_asyncio():
     run(main())
 
 
+# -- running one to its end ---------------------------------------------------
+
+
+def test_process_run_gives_output_and_end():
+    async def main():
+        result = await bide.run_process(
+            "cat; echo oops >&2; exit 3", shell=True, input=b"hello"
+        )
+        assert (result.returncode, result.stdout) == (3, b"hello")
+        assert result.stderr == b"oops\n"
+        result = await bide.run_process(["true"], stdout=DEVNULL)
+        assert (result.stdout, result.stderr) == (None, b"")
+        with pytest.raises(bide.ProcessError, match="(?s)ls.*no-such") as caught:
+            await bide.run_process(["ls", "/bide/no-such"], check=True)
+        assert isinstance(caught.value, subprocess.CalledProcessError)
+        with pytest.raises(FileNotFoundError):
+            await bide.run_process(["bide-no-such-program"])
+
+    run(main())
+
+
+def test_process_run_does_not_deadlock():
+    async def main():
+        data = b"x" * (1 << 20)
+        result = await bide.run_process(
+            "cat >&2; head -c 1000000 /dev/zero; "
+            "cat /dev/zero | head -c 1000000 >&2",
+            shell=True,
+            input=data,
+        )
+        assert len(result.stdout) == 1000000
+        assert len(result.stderr) == len(data) + 1000000
+        result = await bide.run_process(["true"], input=data)  # does not read
+        assert result.returncode == 0
+
+    run(main())
+
+
+def test_process_run_keeps_its_limit():
+    async def main():
+        with pytest.raises(ValueError, match="limit"):
+            await bide.run_process(
+                "echo 12345; sleep 60", shell=True, new_group=True, limit=5
+            )
+        result = await bide.run_process(["echo", "1234"], limit=5)
+        assert result.stdout == b"1234\n"
+
+    run(main())
+
+
+def test_process_run_cancelled_ends_the_child():
+    async def main():
+        start = bide.now()
+        with pytest.raises(TimeoutError):
+            await bide.run_process(
+                "sleep 60 & sleep 60", shell=True, new_group=True, timeout=0.05
+            )
+        assert bide.now() - start < 10
+        assert not has_children()
+
+    run(main())
+
+
 # -- what fails ---------------------------------------------------------------
 
 
