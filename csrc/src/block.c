@@ -168,7 +168,8 @@ bide__block_deliver(bide_loop *l, const bide__sight *sight)
     d->post.deliver = deliver;
     d->loop = l;
     d->block = sight->block;
-    d->block.trace = strcpy(d->trace, sight->text);
+    memcpy(d->trace, sight->text, strlen(sight->text) + 1);
+    d->block.trace = d->trace;
     bide__lock_take(&l->watched.lock);
     l->watched.last = sight->later ? d : NULL;
     if (bide_loop_post(l, &d->post)) {

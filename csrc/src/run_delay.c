@@ -2,8 +2,8 @@
 
 #if defined(__linux__)
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,8 +25,9 @@ bide__run_delay(long thread)
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     text[n > 0 ? n : 0] = 0;
-    int64_t delay;
-    return sscanf(text, "%*d %" SCNd64, &delay) == 1 ? delay : 0;
+    char *second;
+    strtoll(text, &second, 10);
+    return strtoll(second, NULL, 10);
 }
 #else
 long

@@ -327,11 +327,25 @@ bide__watchdog_forget(bide_loop *l)
 
 /* -- settings ------------------------------------------------------------- */
 
+enum { VALUE_MAX = 32 };
+
+/* What the environment says, into `out` of VALUE_MAX; NULL: nothing. */
+static const char *
+environment(const char *name, char *out)
+{
+    size_t size = VALUE_MAX;
+    int rc = uv_os_getenv(name, out, &size);
+    if (rc == UV_ENOBUFS)
+        return "?"; /* too long to mean anything */
+    return rc == 0 && out[0] ? out : NULL;
+}
+
 bool
 bide_debug(void)
 {
-    const char *value = getenv("BIDE_DEBUG");
-    return value && value[0] && strcmp(value, "0") != 0;
+    char text[VALUE_MAX];
+    const char *value = environment("BIDE_DEBUG", text);
+    return value && strcmp(value, "0") != 0;
 }
 
 /* "100ms", "0.5s", "2" (seconds), "off". */
@@ -360,24 +374,31 @@ read_duration(const char *text, int64_t *out)
 static bool
 settle_signal(bide_watchdog *how)
 {
-    const char *wish = getenv("BIDE_WATCHDOG_SIGNAL");
-    if (how->signum == 0 && wish && *wish)
-        how->signum = strcmp(wish, "none") == 0 ? -1 : atoi(wish);
-    else if (how->signum == 0)
+    char text[VALUE_MAX], *end;
+    const char *wish = environment("BIDE_WATCHDOG_SIGNAL", text);
+    if (how->signum == 0 && !wish) {
         how->signum = SIGURG;
+    } else if (how->signum == 0 && strcmp(wish, "none") == 0) {
+        how->signum = -1;
+    } else if (how->signum == 0) {
+        long number = strtol(wish, &end, 10);
+        how->signum =
+            *end || number <= 0 || number > 1000 ? SIGKILL : (int)number;
+    }
     return how->signum < 0 || bide__signal_can(how->signum);
 }
 
 int
 bide__watchdog_settle(bide_watchdog *how, bool debug)
 {
-    const char *wish = getenv("BIDE_WATCHDOG");
+    char text[VALUE_MAX];
+    const char *wish = environment("BIDE_WATCHDOG", text);
     if (how->threshold < 0 || !settle_signal(how))
         return BIDE_EINVALID;
     if (how->threshold)
         return 0;
     how->threshold = debug || bide_debug() ? DEFAULT_THRESHOLD : BIDE_FOREVER;
-    if (wish && *wish && !read_duration(wish, &how->threshold))
+    if (wish && !read_duration(wish, &how->threshold))
         return BIDE_EINVALID;
     return 0;
 }
