@@ -60,7 +60,8 @@
     X(window, 0)                                                               \
     X(file, 1)                                                                 \
     X(tls_stream, 1)                                                           \
-    X(process, 1)
+    X(process, 1)                                                              \
+    X(ssl_base, 1)
 
 /** X(file): module functions, `PyMethodDef bidepy_<file>_functions[]`, called
  * with the module as self (bidepy_of_module). */
@@ -84,7 +85,8 @@
     X(inspect)                                                                 \
     X(dump)                                                                    \
     X(spawn_process)                                                           \
-    X(fs)
+    X(fs)                                                                      \
+    X(net)
 
 /** X(field, Name, base, doc): exceptions the binding defines. */
 #define BIDEPY_EXCEPTIONS(X)                                                   \

@@ -96,6 +96,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     int rc = visit_pools(*slot, visit, arg);
     if (rc == 0)
         rc = bidepy_aio_traverse(*slot, visit, arg);
+    if (rc == 0)
+        rc = bidepy_net_visit((*slot)->net, visit, arg);
     return rc ? rc : visit_classes(*slot, visit, arg);
 }
 
@@ -130,6 +132,8 @@ module_clear(PyObject *module)
     Py_CLEAR(st->done);
     Py_CLEAR(st->locks_held);
     Py_CLEAR(st->locks_parked);
+    bidepy_net_free(st->net);
+    st->net = NULL;
     clear_classes(st);
     Py_CLEAR(st->empty);
     Py_CLEAR(st->ending);

@@ -61,6 +61,9 @@ typedef struct bidepy_state {
     bidepy_pool op_pool, task_pool, scope_pool, token_pool, future_pool;
     bidepy_pool bound_pool, stop_pool;
 
+    /** Of asyncio's transports: net.h; made on first use. */
+    struct bidepy_net *net;
+
     /** Thread states of the blocking pool: not "other threads" to a runtime
      * that stalls. Kept by blocking.c. */
     Py_ssize_t pool_threads;
@@ -106,6 +109,8 @@ void bidepy_aio_clear(bidepy_state *st);
 int bidepy_loop_type_init(bidepy_state *st);
 
 void bidepy_state_drop(bidepy_state *st);
+int bidepy_net_visit(struct bidepy_net *net, visitproc visit, void *arg);
+void bidepy_net_free(struct bidepy_net *net);
 /** Sets the exception for an object that cannot be made: no memory, or no type
  * because the interpreter is ending. Returns NULL. */
 void *bidepy_no_object(PyTypeObject *type);

@@ -137,12 +137,18 @@ take_methods(bidepy_tls *e)
 }
 
 static int
-take_module(bidepy_tls *e, PyObject *ssl)
+take_errors(bidepy_tls *e, PyObject *ssl)
 {
     e->want_read = PyObject_GetAttrString(ssl, "SSLWantReadError");
     e->want_write = PyObject_GetAttrString(ssl, "SSLWantWriteError");
     e->zero_return = PyObject_GetAttrString(ssl, "SSLZeroReturnError");
-    if (!e->want_read || !e->want_write || !e->zero_return)
+    return e->want_read && e->want_write && e->zero_return ? 0 : -1;
+}
+
+static int
+take_module(bidepy_tls *e, PyObject *ssl)
+{
+    if (take_errors(e, ssl))
         return -1;
     e->incoming = PyObject_CallMethod(ssl, "MemoryBIO", NULL);
     e->outgoing = PyObject_CallMethod(ssl, "MemoryBIO", NULL);
@@ -162,6 +168,24 @@ bidepy_tls_init(bidepy_tls *e, bidepy_state *st, const bidepy_tls_setup *setup)
         return -1;
     e->object = wrap_bio(e, setup);
     return e->object ? take_methods(e) : -1;
+}
+
+int
+bidepy_tls_adopt(bidepy_tls *e, bidepy_state *st, PyObject *object,
+                 PyObject *incoming, PyObject *outgoing)
+{
+    PyObject *ssl = PyImport_ImportModule("ssl");
+    if (!ssl)
+        return -1;
+    e->st = st;
+    int rc = take_errors(e, ssl);
+    Py_DECREF(ssl);
+    if (rc < 0 || new_window(e) < 0)
+        return -1;
+    e->object = Py_NewRef(object);
+    e->incoming = Py_NewRef(incoming);
+    e->outgoing = Py_NewRef(outgoing);
+    return take_methods(e);
 }
 
 #define OBJECTS(X)                                                             \

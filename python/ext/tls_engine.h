@@ -48,6 +48,9 @@ typedef struct bidepy_tls_setup {
  * ssl words it; bidepy_tls_clear is then fine, and needed. */
 int bidepy_tls_init(bidepy_tls *e, bidepy_state *st,
                     const bidepy_tls_setup *setup);
+/** The same over an ssl.SSLObject and its BIOs that others made. */
+int bidepy_tls_adopt(bidepy_tls *e, bidepy_state *st, PyObject *object,
+                     PyObject *incoming, PyObject *outgoing);
 void bidepy_tls_clear(bidepy_tls *e);
 /** For the `tp_traverse` of what embeds it. */
 int bidepy_tls_traverse(const bidepy_tls *e, visitproc visit, void *arg);

@@ -11,9 +11,11 @@ from typing import Any
 
 from bide._core import BaseLoop
 from bide.aio._signals import SignalsMixin
+from bide.aio._transports import TransportsMixin
 
 
-class EventLoop(BaseLoop, SignalsMixin, unix_events._UnixSelectorEventLoop):
+class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
+                unix_events._UnixSelectorEventLoop):
     """An asyncio event loop on bide's reactor."""
 
     def __init__(self) -> None:
@@ -22,6 +24,7 @@ class EventLoop(BaseLoop, SignalsMixin, unix_events._UnixSelectorEventLoop):
         self._selector = None
         self._transports: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary())
+        self._bide_watched = {}
         self._signal_handlers: dict[int, events.Handle] = {}
         self._unix_server_sockets: dict[Any, int] = {}
 
@@ -52,6 +55,7 @@ class EventLoop(BaseLoop, SignalsMixin, unix_events._UnixSelectorEventLoop):
         base_events.BaseEventLoop.close(self)
         self._remove_signal_handlers()
         self._shut()
+        self._bide_watched.clear()
 
     def _write_to_self(self) -> None:
         """A signal's handler appended a callback: that woke the loop."""

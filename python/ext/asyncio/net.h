@@ -1,0 +1,158 @@
+/* net.h - what the files of the asyncio half of the binding share: objects of
+ * asyncio's that they use, names, and the loop as they see it. */
+#ifndef BIDEPY_NET_H
+#define BIDEPY_NET_H
+
+#include "../bidepy.h"
+
+/** Names of attributes and keys: `net->str.name`. */
+#define BIDEPY_NET_NAMES(X)                                                    \
+    X(_attach)                                                                 \
+    X(_call_eof_received)                                                      \
+    X(_control_app_writing)                                                    \
+    X(_control_ssl_reading)                                                    \
+    X(_do_flush)                                                               \
+    X(_do_handshake)                                                           \
+    X(_do_read__buffered)                                                      \
+    X(_do_shutdown)                                                            \
+    X(_fatal_error)                                                            \
+    X(_start_shutdown)                                                         \
+    X(append)                                                                  \
+    X(popleft)                                                                 \
+    X(write)                                                                   \
+    X(_bide_watched)                                                           \
+    X(_call_connection_lost)                                                   \
+    X(_detach)                                                                 \
+    X(_start_reading)                                                          \
+    X(_transports)                                                             \
+    X(buffer_updated)                                                          \
+    X(call_exception_handler)                                                  \
+    X(call_soon)                                                               \
+    X(close)                                                                   \
+    X(connection_lost)                                                         \
+    X(connection_made)                                                         \
+    X(create_future)                                                           \
+    X(data_received)                                                           \
+    X(datagram_received)                                                       \
+    X(debug)                                                                   \
+    X(eof_received)                                                            \
+    X(error_received)                                                          \
+    X(exception)                                                               \
+    X(fileno)                                                                  \
+    X(get_buffer)                                                              \
+    X(get_debug)                                                               \
+    X(getpeername)                                                             \
+    X(getsockname)                                                             \
+    X(message)                                                                 \
+    X(pause_writing)                                                           \
+    X(peername)                                                                \
+    X(protocol)                                                                \
+    X(resume_writing)                                                          \
+    X(set_exception)                                                           \
+    X(set_result)                                                              \
+    X(shutdown)                                                                \
+    X(socket)                                                                  \
+    X(sockname)                                                                \
+    X(transport)                                                               \
+    X(warning)
+
+/** Objects of asyncio's: X(field, module, name). */
+#define BIDEPY_NET_IMPORTS(X)                                                  \
+    X(transport_base, "asyncio.transports", "_FlowControlMixin")               \
+    X(datagram_base, "asyncio.transports", "DatagramTransport")                \
+    X(buffered_protocol, "asyncio.protocols", "BufferedProtocol")              \
+    X(transport_socket, "asyncio.trsock", "TransportSocket")                   \
+    X(logger, "asyncio.log", "logger")                                         \
+    X(set_nodelay, "asyncio.base_events", "_set_nodelay")                      \
+    X(set_result, "asyncio.futures", "_set_result_unless_cancelled")
+
+/** Types made with bases of asyncio's: `net->type.field`. */
+#define BIDEPY_NET_TYPES(X) X(socket)
+
+/** What one interpreter keeps of asyncio; made on first use. */
+typedef struct bidepy_net {
+    struct {
+#define X(field) PyTypeObject *field;
+        BIDEPY_NET_TYPES(X)
+#undef X
+    } type;
+#define X(field, module, name) PyObject *field;
+    BIDEPY_NET_IMPORTS(X)
+#undef X
+    struct {
+#define X(name) PyObject *name;
+        BIDEPY_NET_NAMES(X)
+#undef X
+    } str;
+    struct { /* asyncio.sslproto.SSLProtocolState; NULL without ssl */
+        PyObject *wrapped, *do_handshake, *flushing, *shutdown;
+    } tls;
+    PyObject *on_readable, *on_writable; /* called with a transport */
+    char *scratch_block;
+    char *scratch; /* for reads whose size is not known */
+} bidepy_net;
+
+enum { BIDEPY_NET_SCRATCH = 256 * 1024 };
+
+/** The interpreter's, borrowed; NULL with an exception. */
+bidepy_net *bidepy_net_of(bidepy_state *st);
+
+/** Makes the types. */
+int bidepy_transport_types(bidepy_state *st, bidepy_net *net);
+
+/** Memory of BIDEPY_NET_SCRATCH bytes, for the moment; NULL: MemoryError. */
+char *bidepy_net_scratch(bidepy_net *net);
+
+/* -- calls ---------------------------------------------------------------- */
+
+/** New: object.name(argument), or object.name() with NULL. */
+static inline PyObject *
+bidepy_net_ask(PyObject *object, PyObject *name, PyObject *argument)
+{
+    PyObject *args[2] = {object, argument};
+    return PyObject_VectorcallMethod(
+        name, args, (argument ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
+/** The same without a result: 0, or -1. */
+static inline int
+bidepy_net_tell(PyObject *object, PyObject *name, PyObject *argument)
+{
+    PyObject *result = bidepy_net_ask(object, name, argument);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/** Whether the exception that is set ends the loop: asyncio lets
+ * KeyboardInterrupt and SystemExit through wherever it catches everything else.
+ */
+bool bidepy_net_is_fatal(void);
+
+/** loop.call_exception_handler() with the exception that is set, which is
+ * cleared; transport and protocol may be NULL. 0, or -1: the handler's own. */
+int bidepy_net_report(bidepy_net *net, PyObject *loop, const char *message,
+                      PyObject *transport, PyObject *protocol);
+
+/** logger.debug(format, subject, argument) if the loop is in debug mode. */
+int bidepy_net_debug(bidepy_net *net, PyObject *loop, const char *format,
+                     PyObject *subject);
+
+/** logger.warning(text). */
+int bidepy_net_warn(bidepy_net *net, const char *text);
+
+/* -- the loop ------------------------------------------------------------- */
+
+/** As loop.call_soon(callable, argument, second); either may be NULL. */
+int bidepy_net_call_soon(PyObject *loop, PyObject *callable, PyObject *argument,
+                         PyObject *second);
+/** The same with a context. */
+int bidepy_net_call(PyObject *loop, PyObject *callable, PyObject *const *args,
+                    size_t nargs, PyObject *context);
+
+/** The core's loop, borrowed. */
+bide_loop *bidepy_net_core(PyObject *loop);
+
+/** Whether Server._attach and _detach are told which client it is. */
+#define BIDEPY_NET_SERVER_KNOWS_CLIENTS (PY_VERSION_HEX >= 0x030D0000)
+
+#endif

@@ -1,0 +1,355 @@
+/* Writing: what the system takes at once goes at once; the rest is queued and
+ * goes out, many pieces in one call, whenever the system has room. */
+#include "transport.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PIECES = 64,    /* of the queue, in one call */
+    LOST_WRITES = 5 /* asyncio.constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES */
+};
+
+static const char write_error[] = "Fatal write error on socket transport";
+
+/* -- flow control --------------------------------------------------------- */
+
+static int
+tell_protocol(bidepy_transport *t, bool pause)
+{
+    bidepy_net *net = bidepy_transport_net(t);
+    t->protocol_paused = pause;
+    PyObject *name = pause ? net->str.pause_writing : net->str.resume_writing;
+    if (bidepy_net_tell(t->protocol, name, NULL) == 0)
+        return 0;
+    if (bidepy_net_is_fatal())
+        return -1;
+    return bidepy_net_report(net, t->loop,
+                             pause ? "protocol.pause_writing() failed"
+                                   : "protocol.resume_writing() failed",
+                             (PyObject *)t, t->protocol);
+}
+
+int
+bidepy_transport_maybe_pause(bidepy_transport *t)
+{
+    if (t->queue.size <= t->high || t->protocol_paused || !t->protocol)
+        return 0;
+    return tell_protocol(t, true);
+}
+
+static int
+maybe_resume(bidepy_transport *t)
+{
+    if (!t->protocol_paused || t->queue.size > t->low)
+        return 0;
+    return tell_protocol(t, false);
+}
+
+static int
+read_limit(PyObject *value, const char *name, size_t *out)
+{
+    if (!PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be an int or None, not %.100s",
+                     name, Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    Py_ssize_t n = PyLong_AsSsize_t(value);
+    if (n == -1 && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+            return -1;
+        PyErr_Clear();
+        PyObject *zero = PyLong_FromLong(0);
+        int negative = zero ? PyObject_RichCompareBool(value, zero, Py_LT) : -1;
+        Py_XDECREF(zero);
+        if (negative < 0)
+            return -1;
+        n = negative ? -1 : PY_SSIZE_T_MAX;
+    }
+    *out = n < 0 ? SIZE_MAX : (size_t)n;
+    return 0;
+}
+
+int
+bidepy_transport_set_limits(bidepy_transport *t, PyObject *high, PyObject *low)
+{
+    size_t top = 64 * 1024, bottom = 0;
+    bool has_low = low && low != Py_None;
+    if (has_low && read_limit(low, "low", &bottom))
+        return -1;
+    if (high && high != Py_None) {
+        if (read_limit(high, "high", &top))
+            return -1;
+    } else if (has_low) {
+        top = bottom < SIZE_MAX / 4 ? bottom * 4 : bottom;
+    }
+    if (!has_low)
+        bottom = top / 4;
+    if (top == SIZE_MAX || bottom == SIZE_MAX || top < bottom) {
+        PyErr_Format(PyExc_ValueError,
+                     "high (%R) must be >= low (%R) must be >= 0",
+                     high ? high : Py_None, low ? low : Py_None);
+        return -1;
+    }
+    t->high = top;
+    t->low = bottom;
+    return 0;
+}
+
+/* -- to the system -------------------------------------------------------- */
+
+static ssize_t
+send_one(const bidepy_transport *t, const char *data, size_t n)
+{
+    ssize_t sent;
+    do
+        sent = write(t->fd, data, n);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+static ssize_t
+send_many(const bidepy_transport *t, const struct iovec *pieces, int n)
+{
+    ssize_t sent;
+    do
+        sent = writev(t->fd, pieces, n);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+static bool
+is_full(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+/* From the front of the queue, once: how much the system took; -1: an error of
+ * the system's in errno. */
+static ssize_t
+send_queue(bidepy_transport *t)
+{
+    struct iovec pieces[PIECES];
+    int n = bidepy_sendq_peek(&t->queue, pieces, PIECES);
+    ssize_t sent = send_many(t, pieces, n);
+    if (sent < 0)
+        return is_full() ? 0 : -1;
+    bidepy_sendq_drop(&t->queue, (size_t)sent);
+    return sent;
+}
+
+static int
+shut_down(bidepy_transport *t)
+{
+    PyObject *how = PyLong_FromLong(SHUT_WR);
+    int rc = how ? bidepy_net_tell(t->sock,
+                                   bidepy_transport_net(t)->str.shutdown, how)
+                 : -1;
+    Py_XDECREF(how);
+    return rc;
+}
+
+/* -- the queue goes out --------------------------------------------------- */
+
+static int
+queue_failed(bidepy_transport *t)
+{
+    bidepy_net *net = bidepy_transport_net(t);
+    PyErr_SetFromErrno(PyExc_OSError);
+    PyObject *exc = bidepy_fetch(), *waiter = Py_XNewRef(t->empty_waiter);
+    bidepy_sendq_clear(&t->queue);
+    bidepy_reraise(exc);
+    int rc = bidepy_transport_fatal(t, write_error);
+    if (rc == 0 && waiter)
+        rc = bidepy_net_tell(waiter, net->str.set_exception, exc);
+    Py_XDECREF(waiter);
+    Py_DECREF(exc);
+    return rc;
+}
+
+static int
+queue_is_out(bidepy_transport *t)
+{
+    bidepy_net *net = bidepy_transport_net(t);
+    if (bidepy_transport_want(t))
+        return -1;
+    Py_CLEAR(t->write_context);
+    if (t->empty_waiter &&
+        bidepy_net_tell(t->empty_waiter, net->str.set_result, Py_None))
+        return -1;
+    if (t->closing)
+        return bidepy_transport_lost(t, Py_None);
+    return t->eof ? shut_down(t) : 0;
+}
+
+/* The protocol may write more as it is told to go on. */
+static int
+after_sending(bidepy_transport *t)
+{
+    if (maybe_resume(t))
+        return -1;
+    if (t->queue.count || t->conn_lost || !t->loop)
+        return 0;
+    return queue_is_out(t);
+}
+
+int
+bidepy_transport_writable(bidepy_transport *t)
+{
+    return send_queue(t) < 0 ? queue_failed(t) : after_sending(t);
+}
+
+/* -- writing -------------------------------------------------------------- */
+
+/* 1: go on; 0: there is nothing to do; -1: an exception. */
+static int
+may_write(bidepy_transport *t, const char *verb)
+{
+    if (t->eof)
+        PyErr_Format(PyExc_RuntimeError, "Cannot call %s() after write_eof()",
+                     verb);
+    else if (t->empty_waiter)
+        PyErr_Format(PyExc_RuntimeError,
+                     "unable to %s; sendfile is in progress", verb);
+    else
+        return 1;
+    return -1;
+}
+
+/* The connection is gone: silent, but for those who go on and on. */
+static int
+write_in_vain(bidepy_transport *t)
+{
+    if (t->conn_lost++ < LOST_WRITES)
+        return 0;
+    return bidepy_net_warn(bidepy_transport_net(t),
+                           "socket.send() raised exception.");
+}
+
+static int
+begin_queue(bidepy_transport *t)
+{
+    Py_XSETREF(t->write_context, PyContext_CopyCurrent());
+    if (!t->write_context)
+        return -1;
+    return bidepy_transport_want(t);
+}
+
+static int
+queue_rest(bidepy_transport *t, PyObject *data, const Py_buffer *view,
+           size_t from)
+{
+    bool first = t->queue.count == 0;
+    if (bidepy_sendq_push(&t->queue, data, view, from))
+        return -1;
+    if (first && begin_queue(t))
+        return -1;
+    return bidepy_transport_maybe_pause(t);
+}
+
+static int
+write_view(bidepy_transport *t, PyObject *data, const Py_buffer *view)
+{
+    ssize_t sent = 0;
+    if (view->len == 0)
+        return 0;
+    if (t->conn_lost)
+        return write_in_vain(t);
+    if (t->queue.count == 0) {
+        sent = send_one(t, view->buf, (size_t)view->len);
+        if (sent == view->len)
+            return 0;
+        if (sent < 0 && !is_full()) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return bidepy_transport_fatal(t, write_error);
+        }
+        sent = sent < 0 ? 0 : sent;
+    }
+    return queue_rest(t, data, view, (size_t)sent);
+}
+
+static int
+check_data(PyObject *data)
+{
+    if (PyBytes_Check(data) || PyByteArray_Check(data) ||
+        PyMemoryView_Check(data))
+        return 0;
+    PyErr_Format(PyExc_TypeError,
+                 "data argument must be a bytes-like object, not '%.200s'",
+                 Py_TYPE(data)->tp_name);
+    return -1;
+}
+
+int
+bidepy_transport_write(bidepy_transport *t, PyObject *data)
+{
+    Py_buffer view;
+    if (check_data(data) || may_write(t, "write") < 0 ||
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE))
+        return -1;
+    int rc = write_view(t, data, &view);
+    PyBuffer_Release(&view);
+    return rc;
+}
+
+/* All of them or, with an exception, none. */
+static int
+push_all(bidepy_sendq *q, PyObject *const *items, Py_ssize_t n)
+{
+    size_t before = q->count;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Py_buffer view;
+        int rc = PyObject_GetBuffer(items[i], &view, PyBUF_SIMPLE);
+        if (rc == 0) {
+            rc = view.len ? bidepy_sendq_push(q, items[i], &view, 0) : 0;
+            PyBuffer_Release(&view);
+        }
+        if (rc) {
+            bidepy_sendq_cut(q, before);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+write_list(bidepy_transport *t, PyObject *const *items, Py_ssize_t n)
+{
+    bool first = t->queue.count == 0;
+    if (push_all(&t->queue, items, n))
+        return -1;
+    if (first && t->queue.count && send_queue(t) < 0)
+        return queue_failed(t);
+    if (t->queue.count == 0)
+        return 0;
+    if (first && begin_queue(t))
+        return -1;
+    return bidepy_transport_maybe_pause(t);
+}
+
+int
+bidepy_transport_writelines(bidepy_transport *t, PyObject *list)
+{
+    if (may_write(t, "writelines") < 0)
+        return -1;
+    PyObject *items = PySequence_Fast(
+        list, "writelines() needs an iterable of bytes-like objects");
+    if (!items)
+        return -1;
+    int rc = t->conn_lost ? write_in_vain(t)
+                          : write_list(t, PySequence_Fast_ITEMS(items),
+                                       PySequence_Fast_GET_SIZE(items));
+    Py_DECREF(items);
+    return rc;
+}
+
+int
+bidepy_transport_write_eof(bidepy_transport *t)
+{
+    if (t->closing || t->eof)
+        return 0;
+    t->eof = true;
+    return t->queue.count ? 0 : shut_down(t);
+}
