@@ -442,8 +442,18 @@ typedef struct bide_wait_kind {
     /* Where in the object to find the task that alone can end this wait, a
      * `bide_task *` that may be NULL; 0: nowhere. */
     uint16_t owner_at;
-    /* That task is the object itself. */
+    /* Where in the object to find the list of those that hold it together; 0:
+     * nowhere. */
+    uint16_t holders_at;
+    /* How many units of them a wait lacks; 0: others than holders may give
+     * some. Set with `holders_at`. */
+    size_t (*lacking)(const bide_wait *w);
+    /* The task whose wait has to be over first, or NULL. */
+    bide_task *(*ahead)(const bide_wait *w);
+    /* The task that alone can end it is the object itself. */
     bool joins;
+    /* The object is a scope, and its tasks have to end. */
+    bool group;
     /* It ends by `u.timer`. */
     bool timed;
     /* What the object is called and where it was made; NULL: nameless. */
@@ -548,6 +558,7 @@ struct bide_scope {
     bide_timer timer;
     int64_t grace;
     bide_value reason;
+    bide_wait *leaver; /* waits for the tasks of this group */
     uint32_t flags;
     void *host; /* the caller's to use */
 };
@@ -701,7 +712,13 @@ BIDE_API int bide_park(bide_wait *w);
  * cancellation. */
 BIDE_API int bide_park_lasting(bide_wait *w, void (*cancelled)(bide_wait *w));
 
-/** Ends a bide_park or bide_park_lasting of this loop with `status`; false if
+/** As bide_park, for a task that waits until no task is left below `group`, of
+ * which the host keeps count: so that deadlocks through the group are found. A
+ * task of the group that waits for the caller has its wait ended with
+ * BIDE_EDEADLOCK. */
+BIDE_API int bide_park_for(bide_scope *group, bide_wait *w);
+
+/** Ends a bide_park (or _lasting, or _for) of this loop with `status`; false if
  * it is over. */
 BIDE_API bool bide_unpark(bide_wait *w, int status);
 
@@ -817,6 +834,17 @@ BIDE_API int bide_semaphore_try_acquire(bide_semaphore *s, size_t n);
 
 /** Any task may release. BIDE_EOVERFLOW: above the bound. */
 BIDE_API int bide_semaphore_release(bide_semaphore *s, size_t n);
+/** As acquire and release, for a task that gives the permits back itself, as
+ * the holder of a lock does: a deadlock among such holders is an error as of
+ * bide_mutex_lock (as long as nothing but hold and drop has been used on the
+ * semaphore), and a task that ends while it holds permits breaks it: waiters
+ * and later ones end with BIDE_EBROKEN, until bide_semaphore_reset gives these
+ * permits back. BIDE_ENOTOWNER: `t` does not hold as many. */
+BIDE_API int bide_semaphore_hold(bide_semaphore *s, size_t n, bide_wait *w);
+BIDE_API int bide_semaphore_drop(bide_semaphore *s, size_t n, bide_task *t);
+BIDE_API void bide_semaphore_reset(bide_semaphore *s);
+/** As bide_mutex_breaker. */
+BIDE_API const char *bide_semaphore_breaker(const bide_semaphore *s);
 BIDE_API size_t bide_semaphore_permits(const bide_semaphore *s);
 BIDE_API size_t bide_semaphore_waiters(const bide_semaphore *s);
 
@@ -829,8 +857,8 @@ BIDE_API int bide_rwlock_new(const char *name, bide_site site,
 BIDE_API bide_rwlock *bide_rwlock_ref(bide_rwlock *rw);
 BIDE_API void bide_rwlock_unref(bide_rwlock *rw);
 
-/** BIDE_EDEADLOCK as of bide_mutex_lock, for the write lock; BIDE_EBROKEN when
- * a writer ended holding it. */
+/** BIDE_EDEADLOCK as of bide_mutex_lock; readers count as holders as long as
+ * each unlocks for itself. BIDE_EBROKEN when a writer ended holding it. */
 BIDE_API int bide_rwlock_read(bide_rwlock *rw, bide_wait *w);
 BIDE_API int bide_rwlock_write(bide_rwlock *rw, bide_wait *w);
 BIDE_API int bide_rwlock_try_read(bide_rwlock *rw, bide_task *t);
@@ -843,6 +871,8 @@ BIDE_API size_t bide_rwlock_readers(const bide_rwlock *rw);
 BIDE_API bide_task *bide_rwlock_writer(const bide_rwlock *rw);
 BIDE_API size_t bide_rwlock_waiters(const bide_rwlock *rw);
 BIDE_API void bide_rwlock_reset(bide_rwlock *rw);
+/** As bide_mutex_breaker. */
+BIDE_API const char *bide_rwlock_breaker(const bide_rwlock *rw);
 
 /* -- event ---------------------------------------------------------------- */
 

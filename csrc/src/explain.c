@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cycle.h"
 #include "text.h"
 #include "wait.h"
 
@@ -49,10 +50,15 @@ say_object(struct text *x, const bide_wait *w)
 
 /* One edge, from `w` to what it waits for; answers the task behind it. */
 static const bide_task *
-say_edge(struct text *x, const bide_wait *w)
+say_edge(struct text *x, const bide_wait *w, const bide_task *first)
 {
-    const bide_task *t = bide__wait_blocker(w);
+    const bide_task *t = bide__wait_behind(w, first);
     say(x, " waits for ");
+    if (t && w->kind->group) {
+        say(x, "its TaskGroup, where ");
+        say_task(x, t);
+        return t;
+    }
     if (t && t == w->object) {
         say_task(x, t);
         return t;
@@ -62,6 +68,9 @@ say_edge(struct text *x, const bide_wait *w)
         return NULL;
     if (t == w->task) {
         say(x, ", which it holds itself");
+    } else if (w->kind->ahead && !bide__wait_blocker(w)) {
+        say(x, ", behind ");
+        say_task(x, t);
     } else {
         say(x, " held by ");
         say_task(x, t);
@@ -79,10 +88,10 @@ bide_wait_explain(const bide_wait *w, char *out, size_t size)
         out[0] = '\0';
     say_task(&x, first);
     while (w->kind) {
-        const bide_task *t = say_edge(&x, w);
+        const bide_task *t = say_edge(&x, w, first);
         if (!t || t == first || !t->waits || most-- == 0)
             break;
-        say(&x, ", which");
+        say(&x, w->kind->group ? "" : ", which");
         w = t->waits;
     }
     return x.length;

@@ -51,6 +51,7 @@ bide__loop_init(bide_loop *l)
     l->fork_count = bide__fork_count;
     bide__list_init(&l->ready);
     bide__list_init(&l->onlookers);
+    bide__list_init(&l->grants);
     bide__list_init(&l->handles);
     bide__list_init(&l->notices);
     bide__list_init(&l->struck);

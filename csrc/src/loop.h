@@ -36,6 +36,7 @@ struct bide__interests;
 
 struct bide_loop {
     bide_link ready;
+    bide_link grants; /* spare ones: grant.h */
     bide_task *current;
     bide_task *until;
     int budget;

@@ -1,6 +1,6 @@
 #include "mutex.h"
 
-#include <stdio.h>
+#include "cycle.h"
 
 static const bide_wait_kind lock_kind = {
     .verb = "lock",
@@ -84,11 +84,7 @@ on_holder_ended(bide__held *held, bide_task *t)
     bide_mutex *m = bide__of(held, bide_mutex, held);
     m->owner = NULL;
     m->broken = true;
-    if (t->name)
-        snprintf(m->breaker, sizeof m->breaker, "%s", t->name);
-    else
-        snprintf(m->breaker, sizeof m->breaker, "task-%llu",
-                 (unsigned long long)t->id);
+    bide__held_name(t, m->breaker, sizeof m->breaker);
     bide__wait_fire_all(&m->waiters, BIDE_EBROKEN);
 }
 

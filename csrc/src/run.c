@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "blocking.h"
 #include "dump_signal.h"
+#include "grant.h"
 #include "inspector.h"
 #include "loop.h"
 #include "scope.h"
@@ -114,6 +115,7 @@ bide_loop_close(bide_loop *l, int64_t grace,
     atomic_store(&l->closed, true);
     if (forked)
         uv_loop_fork(&l->uv);
+    bide__grant_free_spares(l);
     bide__loop_fini(l);
     bide__loop_here = here;
     return ended ? 0 : BIDE_ESTUCK;

@@ -2,15 +2,20 @@
  * Invariant: the head of the queue cannot go: it is a writer and the lock is
  * taken, or a reader and there is a writer; whatever changes that calls serve.
  */
+#include "cycle.h"
+#include "grant.h"
 #include "object.h"
 
 struct bide_rwlock {
     bide__object object;
     size_t readers;
+    bide_link granted; /* to the readers: bide__grant */
+    bool loose;        /* tasks unlock what others have read-locked */
     bide_task *writer;
     bide_link waiters;
     bide__held held;
     bool broken;
+    char breaker[64]; /* the name of the task that broke it */
 };
 
 static bool abort_wait(bide_wait *w, bool forced);
@@ -18,20 +23,39 @@ static void undo_read(bide_wait *w);
 static void undo_write(bide_wait *w);
 static void on_writer_ended(bide__held *held, bide_task *t);
 
+/* A reader that waits though nobody writes has a writer before it. */
+static bide_task *
+writer_ahead(const bide_wait *w)
+{
+    const bide_rwlock *rw = w->object;
+    bool queued = !rw->writer && !rw->loose && !bide__list_empty(&rw->waiters);
+    return queued ? bide__wait_first(&rw->waiters)->task : NULL;
+}
+
 static const bide_wait_kind read_kind = {
     .verb = "read",
     .object = "RwLock",
     .abort = abort_wait,
     .undo = undo_read,
     .owner_at = offsetof(bide_rwlock, writer),
+    .ahead = writer_ahead,
     .label = bide__object_label,
 };
+static size_t
+readers_left(const bide_wait *w)
+{
+    const bide_rwlock *rw = w->object;
+    return rw->loose ? 0 : rw->readers;
+}
+
 static const bide_wait_kind write_kind = {
     .verb = "write",
     .object = "RwLock",
     .abort = abort_wait,
     .undo = undo_write,
     .owner_at = offsetof(bide_rwlock, writer),
+    .holders_at = offsetof(bide_rwlock, granted),
+    .lacking = readers_left,
     .label = bide__object_label,
 };
 
@@ -42,6 +66,7 @@ bide_rwlock_new(const char *name, bide_site site, bide_rwlock **out)
     if (!rw)
         return BIDE_ENOMEMORY;
     bide__list_init(&rw->waiters);
+    bide__list_init(&rw->granted);
     rw->held.broke = on_writer_ended;
     rw->held.type = "RwLock";
     rw->held.object = rw;
@@ -63,6 +88,7 @@ bide_rwlock_unref(bide_rwlock *rw)
         return;
     if (rw->writer)
         bide__list_remove(&rw->held.link);
+    bide__grant_end_all(&rw->granted);
     bide__object_free(&rw->object);
 }
 
@@ -75,13 +101,31 @@ give_write(bide_rwlock *rw, bide_task *t)
     bide__held_give(&rw->held, t);
 }
 
+/* A reader that ends without unlocking holds on, nameless. */
+static void
+on_reader_ended(bide__held *held, bide_task *t)
+{
+    (void)t;
+    bide__grant *g = bide__of(held, bide__grant, held);
+    bide__grant_take(g, g->count);
+}
+
+static void
+give_read(bide_rwlock *rw, bide_task *t)
+{
+    const bide__held like = {
+        .broke = on_reader_ended, .type = "RwLock", .object = rw};
+    rw->readers++;
+    bide__grant_add(&rw->granted, &like, t, 1);
+}
+
 static void
 serve(bide_rwlock *rw)
 {
     while (!rw->writer && !bide__list_empty(&rw->waiters)) {
         bide_wait *w = bide__wait_first(&rw->waiters);
         if (w->kind == &read_kind)
-            rw->readers++;
+            give_read(rw, w->task);
         else if (rw->readers == 0)
             give_write(rw, w->task);
         else
@@ -100,10 +144,25 @@ abort_wait(bide_wait *w, bool forced)
     return true;
 }
 
+/* Of a reader that is not known by name another one's is taken. */
+static void
+release_read(bide_rwlock *rw, const bide_task *t)
+{
+    bide__grant *g = bide__grant_find(rw, t);
+    rw->readers--;
+    rw->loose |= !g;
+    if (!g && !bide__list_empty(&rw->granted))
+        g = bide__of(rw->granted.next, bide__grant, peer);
+    if (g)
+        bide__grant_take(g, 1);
+}
+
 static void
 undo_read(bide_wait *w)
 {
-    bide_rwlock_read_unlock(w->object);
+    bide_rwlock *rw = w->object;
+    release_read(rw, w->task);
+    serve(rw);
 }
 
 static void
@@ -115,10 +174,10 @@ undo_write(bide_wait *w)
 static void
 on_writer_ended(bide__held *held, bide_task *t)
 {
-    (void)t;
     bide_rwlock *rw = bide__of(held, bide_rwlock, held);
     rw->writer = NULL;
     rw->broken = true;
+    bide__held_name(t, rw->breaker, sizeof rw->breaker);
     bide__wait_fire_all(&rw->waiters, BIDE_EBROKEN);
 }
 
@@ -134,7 +193,7 @@ try_take(bide_rwlock *rw, bide_task *t, bool write)
     if (write)
         give_write(rw, t);
     else
-        rw->readers++;
+        give_read(rw, t);
     return 0;
 }
 
@@ -191,7 +250,7 @@ bide_rwlock_read_unlock(bide_rwlock *rw)
 {
     if (rw->readers == 0)
         return BIDE_ENOTOWNER;
-    rw->readers--;
+    release_read(rw, rw->object.loop ? rw->object.loop->current : NULL);
     serve(rw);
     return 0;
 }
@@ -229,4 +288,10 @@ void
 bide_rwlock_reset(bide_rwlock *rw)
 {
     rw->broken = false;
+}
+
+const char *
+bide_rwlock_breaker(const bide_rwlock *rw)
+{
+    return rw->broken ? rw->breaker : NULL;
 }

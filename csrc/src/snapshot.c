@@ -4,6 +4,7 @@
 
 #include "alloc.h"
 #include "blocking.h"
+#include "grant.h"
 #include "object.h"
 #include "peek.h"
 
@@ -137,6 +138,23 @@ add_owner(walk *k, bide__snap_wait *row, const bide_wait *w, size_t offset)
 }
 
 static void
+add_holders(walk *k, bide__snap_wait *row, const bide_wait *w, size_t offset)
+{
+    bide_link at;
+    bide__grant g;
+    const bide_link *head =
+        (const bide_link *)(const void *)((const char *)w->object + offset);
+    if (!w->object || !k->read(&at, head, sizeof at))
+        return;
+    for (int n = 0; at.next && at.next != head && n < MOST_LINKS; n++) {
+        if (!k->read(&g, bide__of(at.next, bide__grant, peer), sizeof g))
+            return;
+        add_holder(k, row, g.task);
+        at = g.peer;
+    }
+}
+
+static void
 add_wait(walk *k, bide__snap_task *task, const bide_wait *w)
 {
     bide_wait_kind kind;
@@ -155,6 +173,8 @@ add_wait(walk *k, bide__snap_task *task, const bide_wait *w)
         row->joined = id_of(k, w->object);
     else if (kind.owner_at)
         add_owner(k, row, w, kind.owner_at);
+    if (kind.holders_at)
+        add_holders(k, row, w, kind.holders_at);
     if (kind.timed && w->u.timer.slot)
         row->due = w->u.timer.deadline - k->now;
 }

@@ -4,6 +4,7 @@
  * that the tree reaches every live task. */
 #include <string.h>
 
+#include "cycle.h"
 #include "list.h"
 #include "scope.h"
 #include "wait.h"
@@ -99,6 +100,21 @@ static const bide_wait_kind join_kind = {
 static const bide_wait_kind yield_kind = {.verb = "yield", .object = "loop"};
 static const bide_wait_kind park_kind = {.verb = "park", .object = "host"};
 
+static bool
+abort_group(bide_wait *w, bool forced)
+{
+    (void)forced;
+    ((bide_scope *)w->object)->leaver = NULL;
+    return true;
+}
+
+static const bide_wait_kind group_kind = {
+    .verb = "leave",
+    .object = "TaskGroup",
+    .abort = abort_group,
+    .group = true,
+};
+
 int
 bide_task_join(bide_task *t, bide_wait *w)
 {
@@ -165,11 +181,26 @@ bide_park_lasting(bide_wait *w, void (*cancelled)(bide_wait *w))
     return rc;
 }
 
+int
+bide_park_for(bide_scope *group, bide_wait *w)
+{
+    int rc = bide__wait_refused(w->task);
+    if (rc)
+        return rc;
+    group->leaver = w;
+    w->kind = &group_kind;
+    w->object = group;
+    bide__group_break_cycles(group, w);
+    return bide__wait_park(w, &group_kind, group, NULL);
+}
+
 bool
 bide_unpark(bide_wait *w, int status)
 {
     if (w->state != BIDE_WAIT_PARKED)
         return false;
+    if (w->kind->group)
+        ((bide_scope *)w->object)->leaver = NULL;
     bide__wait_fire(w, status);
     return true;
 }

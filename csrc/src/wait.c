@@ -1,5 +1,17 @@
 #include "wait.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+void
+bide__held_name(const bide_task *t, char *out, size_t size)
+{
+    if (t->name)
+        snprintf(out, size, "%s", t->name);
+    else
+        snprintf(out, size, "task-%" PRIu64, t->id);
+}
+
 int
 bide__wait_done_later(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
@@ -52,51 +64,6 @@ bide__wait_cancel_task(bide_task *t)
     bide_wait *w = t->waits;
     if (t->state == BIDE_TASK_PARKED && w && unqueue(w, false))
         bide__wait_fire(w, BIDE_ECANCELED);
-}
-
-/* -- cycles --------------------------------------------------------------- */
-
-/* Whether a deadline will end what `t` waits for. */
-static bool
-has_deadline(const bide_task *t)
-{
-    for (const bide_scope *s = t->scope; s; s = s->parent) {
-        if (s->timer.slot)
-            return true;
-        for (const bide_scope *f = s->followed; f; f = f->parent)
-            if (f->timer.slot)
-                return true;
-    }
-    return false;
-}
-
-/* Longer cycles are found when nothing can go on any more: the walk is taken at
- * every wait, and a queue of tasks, each joining the one before, would make it
- * as long as there are tasks. */
-enum { LONGEST_CYCLE = 256 };
-
-/* The walk follows one wait per task, and ends: a cycle that had a way out when
- * it closed (a deadline cleared since, a race left with one operand) may be in
- * the graph. */
-bool
-bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
-{
-    const bide_task *self = w->task;
-    w->kind = kind;
-    w->object = object;
-    const bide_wait *at = w;
-    for (int most = LONGEST_CYCLE; most; most--) {
-        const bide_task *t = bide__wait_blocker(at);
-        if (!t)
-            return false;
-        if (t == self)
-            return !self->racing && (at == w || !has_deadline(self));
-        if (t->state != BIDE_TASK_PARKED || !t->waits || t->waits->sibling ||
-            has_deadline(t))
-            return false;
-        at = t->waits;
-    }
-    return false;
 }
 
 /* -- ending from the task's side ------------------------------------------ */

@@ -29,6 +29,9 @@ typedef struct bide__held {
     int64_t since;    /* when the task took it */
 } bide__held;
 
+/** Writes what `t` is called to `out`, for a lock that outlives it. */
+void bide__held_name(const bide_task *t, char *out, size_t size);
+
 /** Hands the lock of `h` to `t`. */
 static inline void
 bide__held_give(bide__held *h, bide_task *t)
@@ -124,13 +127,6 @@ bide__wait_fire_all(bide_link *queue, int status)
     while (!bide__list_empty(queue))
         bide__wait_fire(bide__wait_first(queue), status);
 }
-
-/** Whether parking `w` for `object` would close a cycle of tasks, each waiting
- * for the next, that nothing else ends: no task in it has a deadline, or
- * another wait beside this one. Leaves kind and object in `w` for
- * bide_wait_explain. */
-bool bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind,
-                         void *object);
 
 /** Ends the parked waits of `t`, if any, with BIDE_ECANCELED. */
 void bide__wait_cancel_task(bide_task *t);

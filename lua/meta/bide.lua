@@ -365,6 +365,14 @@ function bide.semaphore(permits, options) end
 ---@param n? integer
 ---@return bide.permit
 function semaphore:acquire(n) end
+---As acquire, for a task that gives the permits back itself, as it would unlock
+---a mutex: a deadlock among such holders raises, and a task that ends with them
+---breaks the semaphore.
+---@param n? integer
+---@return bide.permit
+function semaphore:hold(n) end
+---Makes a broken semaphore whole: with the permits that were lost.
+function semaphore:reset() end
 ---@param n? integer
 ---@return bide.permit | false
 function semaphore:try_acquire(n) end

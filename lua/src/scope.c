@@ -157,7 +157,9 @@ bidelua_scope_join(lua_State *L, bidelua_task *t, bidelua_scope *g,
     bidelua_require(L, bide_scope_enter(&g->shield, &t->base, NULL), "join");
     g->joining = g->waited = true;
     t->what = "scope:close";
-    return bidelua_await(L, t, bide_park(&t->wait), finish);
+    /* A race is over with its first task. */
+    int r = g->race ? bide_park(&t->wait) : bide_park_for(&g->core, &t->wait);
+    return bidelua_await(L, t, r, finish);
 }
 
 /* -- the object ----------------------------------------------------------- */

@@ -42,8 +42,22 @@ make(lua_State *L)
 }
 
 static int
+raise_broken(lua_State *L, bide_semaphore *s)
+{
+    const char *who = bide_semaphore_breaker(s);
+
+    return luaL_error(L,
+                      "semaphore: task \"%s\" ended while it held permits; "
+                      "what they protect may be half done (semaphore:reset "
+                      "gives them back) (EBROKEN)",
+                      who ? who : "?");
+}
+
+static int
 acquire_done(lua_State *L, bidelua_task *t, int status)
 {
+    if (status == BIDE_EBROKEN)
+        return raise_broken(L, ((bidelua_sync *)lua_touserdata(L, 1))->core);
     if (status < 0)
         return bidelua_raise(L, t, status);
     lua_Integer n = luaL_optinteger(L, 2, 1);
@@ -62,6 +76,34 @@ semaphore_acquire(lua_State *L)
 }
 
 static int
+hold_done(lua_State *L, bidelua_task *t, int status)
+{
+    if (status == BIDE_EBROKEN)
+        return raise_broken(L, ((bidelua_sync *)lua_touserdata(L, 1))->core);
+    int n = acquire_done(L, t, status);
+    ((bidelua_guard *)lua_touserdata(L, -1))->held = true;
+    return n;
+}
+
+/* As acquire, for a task that gives the permits back itself. */
+static int
+semaphore_hold(lua_State *L)
+{
+    bide_semaphore *s = check_semaphore(L);
+    size_t n = check_count(L, 2);
+    bidelua_task *t = bidelua_enter(L, bidelua_self(L), "semaphore:hold");
+
+    return bidelua_await(L, t, bide_semaphore_hold(s, n, &t->wait), hold_done);
+}
+
+static int
+semaphore_reset(lua_State *L)
+{
+    bide_semaphore_reset(check_semaphore(L));
+    return 0;
+}
+
+static int
 semaphore_try_acquire(lua_State *L)
 {
     bide_semaphore *s = check_semaphore(L);
@@ -72,6 +114,8 @@ semaphore_try_acquire(lua_State *L)
         lua_pushboolean(L, 0);
         return 1;
     }
+    if (rc == BIDE_EBROKEN)
+        return raise_broken(L, s);
     bidelua_require(L, rc, "semaphore:try_acquire");
     return bidelua_guard_new(L, BIDELUA_PERMIT, n, false);
 }
@@ -112,6 +156,8 @@ semaphore_gc(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"acquire", semaphore_acquire},
+    {"hold", semaphore_hold},
+    {"reset", semaphore_reset},
     {"try_acquire", semaphore_try_acquire},
     {"release", semaphore_release},
     {"permits", semaphore_permits},
@@ -146,7 +192,14 @@ permit_release(lua_State *L)
     g->released = true;
     lua_getiuservalue(L, 1, BIDELUA_SYNC_OTHER);
     bide_semaphore *s = ((bidelua_sync *)lua_touserdata(L, -1))->core;
-    bidelua_require(L, bide_semaphore_release(s, g->count), "permit:release");
+    if (!g->held) {
+        bidelua_require(L, bide_semaphore_release(s, g->count),
+                        "permit:release");
+        return 0;
+    }
+    bidelua_task *t = bidelua_current(L, bidelua_self(L), "permit:release");
+    bidelua_require(L, bide_semaphore_drop(s, g->count, &t->base),
+                    "permit:release");
     return 0;
 }
 

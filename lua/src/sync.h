@@ -44,6 +44,7 @@ typedef struct bidelua_guard {
     size_t count;
     bool write;
     bool released;
+    bool held; /* the permits are the task's: see semaphore:hold */
 } bidelua_guard;
 
 int bidelua_guard_new(lua_State *L, bidelua_kind kind, size_t count,

@@ -138,7 +138,9 @@ bidepy_group_join(bidepy_group *self, bidepy_op *op)
     if (rc)
         return rc;
     self->waiter = op;
-    return bide_park(&op->wait);
+    if (self->policy == BIDEPY_FIRST_END) /* one is enough */
+        return bide_park(&op->wait);
+    return bide_park_for(&self->body.scope, &op->wait);
 }
 
 int

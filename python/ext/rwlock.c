@@ -56,12 +56,13 @@ raise_status(rwlock *self, int status)
 {
     if (status != BIDE_EBROKEN)
         return bidepy_raise(self->st, status, NULL);
+    const char *breaker = bide_rwlock_breaker(self->rwlock);
     PyObject *title = bidepy_primitive_title(self);
     if (title)
         bidepy_raise(self->st, status,
-                     "%U is broken: a writer ended while holding it; check "
+                     "%U is broken: task '%s' ended while writing; check "
                      "what it protects, then call reset()",
-                     title);
+                     title, breaker ? breaker : "?");
     Py_XDECREF(title);
     return NULL;
 }

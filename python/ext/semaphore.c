@@ -65,10 +65,50 @@ acquire_start(bidepy_op *op)
                                        &op->wait);
 }
 
+static PyObject *
+raise_broken(semaphore *self)
+{
+    const char *breaker = bide_semaphore_breaker(self->semaphore);
+    PyObject *title = bidepy_primitive_title(self);
+    if (title)
+        bidepy_raise(self->st, BIDE_EBROKEN,
+                     "%U is broken: task '%s' ended while holding permits; "
+                     "check what they protect, then call reset()",
+                     title, breaker ? breaker : "?");
+    Py_XDECREF(title);
+    return NULL;
+}
+
+static PyObject *
+acquire_fail(bidepy_op *op, int status)
+{
+    if (status == BIDE_EDEADLOCK)
+        return bidepy_raise_deadlock(op);
+    if (status == BIDE_EBROKEN)
+        return raise_broken((semaphore *)op->owner);
+    return bidepy_raise(op->st, status, NULL);
+}
+
 static const bidepy_op_kind acquire_kind = {
     .name = "Semaphore.acquire()",
     .start = acquire_start,
+    .fail = acquire_fail,
     .flags = BIDEPY_OP_LEAF,
+};
+
+/* `async with`: the permit is the task's until the block ends. */
+static int
+hold_start(bidepy_op *op)
+{
+    int rc = bidepy_primitive_enter(op, "Semaphore");
+    return rc ? rc : bide_semaphore_hold(core(op->owner), 1, &op->wait);
+}
+
+static const bidepy_op_kind hold_kind = {
+    .name = "Semaphore.acquire()",
+    .start = hold_start,
+    .fail = acquire_fail,
+    .flags = BIDEPY_OP_LEAF | BIDEPY_OP_OWNED,
 };
 
 /* The optional argument `n` of acquire, try_acquire and release. What can
@@ -112,7 +152,7 @@ static PyObject *
 semaphore_aenter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return semaphore_acquire(self, NULL, 0, NULL);
+    return (PyObject *)bidepy_op_new(bidepy_of(self), &hold_kind, self);
 }
 
 static PyObject *
@@ -125,6 +165,8 @@ semaphore_try_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
         bidepy_bind(s->st, &s->loop, "Semaphore") < 0)
         return NULL;
     int rc = bide_semaphore_try_acquire(s->semaphore, n);
+    if (rc == BIDE_EBROKEN)
+        return raise_broken(s);
     if (rc < 0 && rc != BIDE_EWOULDBLOCK)
         return bidepy_raise(s->st, rc, NULL);
     return PyBool_FromLong(rc == 0);
@@ -167,9 +209,24 @@ semaphore_aexit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)args;
     (void)nargs;
+    bidepy_state *st = bidepy_of(self);
+    bidepy_task *task = bidepy_task_acting(st);
+    if (task && bide_semaphore_drop(core(self), 1, &task->task) == 0)
+        return bidepy_done(st);
     if (release((semaphore *)self, 1) < 0)
         return NULL;
-    return bidepy_done(bidepy_of(self));
+    return bidepy_done(st);
+}
+
+static PyObject *
+semaphore_reset(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    semaphore *s = (semaphore *)self;
+    if (bidepy_bind(s->st, &s->loop, "Semaphore") < 0)
+        return NULL;
+    bide_semaphore_reset(s->semaphore);
+    Py_RETURN_NONE;
 }
 
 /* -- what it tells -------------------------------------------------------- */
@@ -212,11 +269,15 @@ PyDoc_STRVAR(doc_release,
              "release($self, /, n=1)\n--\n\n"
              "Give `n` permits back; any task may. ValueError above the bound "
              "of a bounded\nsemaphore.");
-PyDoc_STRVAR(doc_semaphore,
-             "Semaphore(permits, *, bounded=False, name=None)\n--\n\n"
-             "A number of permits, handed out in order of arrival.\n\n"
-             "    async with semaphore: ...\n\n"
-             "`bounded`: releasing more than was acquired is a ValueError.");
+PyDoc_STRVAR(
+    doc_semaphore,
+    "Semaphore(permits, *, bounded=False, name=None)\n--\n\n"
+    "A number of permits, handed out in order of arrival.\n\n"
+    "    async with semaphore: ...\n\n"
+    "`bounded`: releasing more than was acquired is a ValueError. A "
+    "permit that\n`async with` took is the task's: deadlocks among such "
+    "holders are an error,\nand a task that ends with one breaks the "
+    "semaphore until reset().");
 
 static PyMethodDef methods[] = {
     {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire,
@@ -225,6 +286,9 @@ static PyMethodDef methods[] = {
      METH_FASTCALL | METH_KEYWORDS, doc_try_acquire},
     {"release", (PyCFunction)(void (*)(void))semaphore_release,
      METH_FASTCALL | METH_KEYWORDS, doc_release},
+    {"reset", semaphore_reset, METH_NOARGS,
+     "reset($self, /)\n--\n\n"
+     "Make a broken semaphore whole: with the permits that were lost."},
     {"__aenter__", semaphore_aenter, METH_NOARGS, NULL},
     {"__aexit__", (PyCFunction)(void (*)(void))semaphore_aexit, METH_FASTCALL,
      NULL},

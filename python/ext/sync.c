@@ -95,9 +95,14 @@ bidepy_task_title(bide_task *t)
 PyObject *
 bidepy_raise_deadlock(bidepy_op *op)
 {
-    char text[1024];
-    bide_wait_explain(&op->wait, text, sizeof text);
-    return bidepy_raise(op->st, BIDE_EDEADLOCK, "a deadlock: %s", text);
+    char few[1024], *text = few;
+    size_t size = bide_wait_explain(&op->wait, few, sizeof few) + 1;
+    if (size > sizeof few && (text = PyMem_Malloc(size)))
+        bide_wait_explain(&op->wait, text, size);
+    bidepy_raise(op->st, BIDE_EDEADLOCK, "a deadlock: %s", text ? text : few);
+    if (text != few)
+        PyMem_Free(text);
+    return NULL;
 }
 
 void

@@ -1,5 +1,6 @@
 /* bide.Task, bide.spawn, bide.current_task. */
 #include "bidepy.h"
+#include "sync.h"
 
 /* -- awaiting a task ------------------------------------------------------ */
 
@@ -38,7 +39,7 @@ fail_join(bidepy_op *op, int status)
     if (!name)
         return NULL;
     if (status == BIDE_EDEADLOCK)
-        return bidepy_raise(op->st, status, "task %R awaits itself", name);
+        return bidepy_raise_deadlock(op);
     return bidepy_raise(op->st, status, "await task %R: %s", name,
                         bide_strerror(status));
 }

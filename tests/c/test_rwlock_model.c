@@ -75,9 +75,15 @@ test_rwlock_cancel_at_every_park(void **state)
 
 enum { READ, WRITE, TRY_READ, TRY_WRITE, READ_UNLOCK, WRITE_UNLOCK, OPS };
 
+/* Whose the read locks are, until one is unlocked by somebody else. */
+static int reads[16];
+static bool loose;
+
 static int
 make(rig *r)
 {
+    memset(reads, 0, sizeof reads);
+    loose = false;
     return bide_rwlock_new("rw", HERE, (bide_rwlock **)&r->object);
 }
 
@@ -126,7 +132,7 @@ static void
 enter(rig *r, int hand, int op)
 {
     if (op == READ || op == TRY_READ)
-        r->readers++;
+        r->readers++, reads[hand]++;
     else
         r->owner = hand;
     rig_ends(r, hand, 0);
@@ -143,6 +149,8 @@ predict_lock(rig *r, int hand, int op)
         enter(r, hand, op);
     else if (trying)
         rig_ends(r, hand, BIDE_EWOULDBLOCK);
+    else if (!loose && reads[hand])
+        rig_ends(r, hand, BIDE_EDEADLOCK);
     else
         rig_blocks(r, hand, op);
 }
@@ -154,10 +162,15 @@ predict_unlock(rig *r, int hand, int op)
     rig_ends(r, hand, holds ? 0 : BIDE_ENOTOWNER);
     if (!holds)
         return;
-    if (op == READ_UNLOCK)
-        r->readers--;
-    else
+    if (op == WRITE_UNLOCK) {
         r->owner = -1;
+        return;
+    }
+    r->readers--;
+    if (reads[hand])
+        reads[hand]--;
+    else
+        loose = true;
 }
 
 static void

@@ -128,4 +128,4 @@ function test_dump_names_the_jobs()
     has(bide.dump(), "0 runtimes")
 end
 
-os.exit(lu.LuaUnit.run())
+support.finish()

@@ -210,7 +210,7 @@ def test_join_cancelled_leaves_the_task_alone():
 
 def test_join_of_itself_is_a_deadlock_error():
     async def main():
-        with pytest.raises(bide.DeadlockError, match="'main' awaits itself"):
+        with pytest.raises(bide.DeadlockError, match='waits for task "main"'):
             await bide.current_task()
 
     run(main())
