@@ -2,8 +2,9 @@
 # pkg-config file.
 include(CMakePackageConfigHelpers)
 
-add_library(bide_static STATIC ${bide_sources})
+add_library(bide_static STATIC ${bide_sources} ${bide_tls_sources})
 bide_core_form(bide_static)
+target_link_libraries(bide_static PRIVATE bide_openssl)
 set_target_properties(bide_static PROPERTIES
     OUTPUT_NAME bide EXPORT_NAME static)
 if(BIDE_SANITIZE)
@@ -11,8 +12,9 @@ if(BIDE_SANITIZE)
 endif()
 add_library(bide::static ALIAS bide_static)
 
-add_library(bide_shared SHARED ${bide_sources})
+add_library(bide_shared SHARED ${bide_sources} ${bide_tls_sources})
 bide_core_form(bide_shared)
+target_link_libraries(bide_shared PRIVATE bide_openssl)
 bide_optimise(bide_shared)
 target_compile_definitions(bide_shared PRIVATE BIDE_BUILD_SHARED)
 set_target_properties(bide_shared PROPERTIES
@@ -48,6 +50,9 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/bide-config.cmake"
 
 # The pkg-config file names its prefix from where it lies, so that a tree can
 # be installed, or moved, anywhere.
+if(BIDE_TLS)
+    set(BIDE_PC_OPENSSL ", openssl >= 1.1.1")
+endif()
 file(RELATIVE_PATH BIDE_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig"
      "/prefix")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/bide.pc.in" bide.pc @ONLY)

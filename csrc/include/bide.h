@@ -97,7 +97,10 @@ extern "C" {
     X(ENOLOOP, -10018, "no runtime is running on this thread")                 \
     X(EOVERFLOW, -10019, "more was released than had been acquired")           \
     X(ENAME, -10020, "the host name could not be resolved")                    \
-    X(ESTUCK, -10021, "blocking jobs are still running")
+    X(ESTUCK, -10021, "blocking jobs are still running")                       \
+    X(ETLS, -10041, "TLS failed")                                              \
+    X(ECERTIFICATE, -10042, "the peer's certificate was refused")              \
+    X(ETRUNCATED, -10043, "the connection ended without an end of TLS")
 
 enum {
 #define BIDE__X(name, number, message) BIDE_##name = (number),
@@ -1164,6 +1167,132 @@ BIDE_API int bide_listener_address(const bide_listener *l, bide_address *out);
 BIDE_API void bide_listener_close(bide_listener *l);
 BIDE_API bool bide_listener_closed(const bide_listener *l);
 BIDE_API bide_loop *bide_listener_loop(const bide_listener *l);
+
+/* -- tls ------------------------------------------------------------------ */
+
+/* A library built without OpenSSL answers ENOTSUP in this section. */
+
+typedef struct bide_tls_context bide_tls_context;
+
+/** Whether the peer's certificate is verified. DEFAULT: a client does, a server
+ * does not ask for one. OPTIONAL: a server verifies one if the client has it.
+ */
+enum {
+    BIDE_TLS_VERIFY_DEFAULT,
+    BIDE_TLS_VERIFY_NONE,
+    BIDE_TLS_VERIFY_OPTIONAL,
+    BIDE_TLS_VERIFY_REQUIRED
+};
+
+/** Zeroed, it describes a client that trusts the system's authorities. Strings
+ * are borrowed for the call. PEM texts end with a zero byte. */
+typedef struct bide_tls_config {
+    bool server;
+    /** Authorities to trust, instead of the system's. */
+    const char *ca_file, *ca_dir, *ca_pem;
+    /** Our certificate, with its chain, and its key. */
+    const char *cert_file, *key_file, *cert_pem, *key_pem, *key_password;
+    int verify;
+    /** The certificate need not be for the name that was connected to. */
+    bool any_host;
+    /** Protocols in order of preference; ends with NULL. */
+    const char *const *alpn;
+    /** 0x0303: TLS 1.2, 0x0304: TLS 1.3. 0: 1.2, and no upper limit. */
+    int min_version, max_version;
+    /** As OpenSSL words them: up to TLS 1.2, and from TLS 1.3 on. */
+    const char *ciphers, *ciphersuites;
+    bool no_sessions; /* neither kept nor resumed */
+    /** How long a handshake may take, ns; 0: a minute. */
+    int64_t handshake_timeout;
+} bide_tls_config;
+
+/** BIDE_ETLS: a file, key or list was not accepted; `why` (may be NULL), of
+ * `size` bytes, tells which and why. */
+BIDE_API int bide_tls_context_new(const bide_tls_config *config,
+                                  bide_tls_context **out, char *why,
+                                  size_t size);
+/** Any thread. */
+BIDE_API bide_tls_context *bide_tls_context_ref(bide_tls_context *c);
+BIDE_API void bide_tls_context_unref(bide_tls_context *c);
+
+/** A server's context for clients that ask for `name` ("*.example.org": any
+ * one label more), of which it takes certificate and key. Before the first
+ * use. */
+BIDE_API int bide_tls_context_add_name(bide_tls_context *c, const char *name,
+                                       bide_tls_context *other);
+
+/** A stream whose bytes go through TLS over `under`, any kind of stream, with
+ * what is buffered there. It takes over the caller's reference to `under`,
+ * which must not be used any more and is closed with it; on error it stays the
+ * caller's. All operations on streams work on it. The handshake goes on by
+ * itself; reads and writes wait for it.
+ *   read      BIDE_ETRUNCATED: the peer ended the connection without ending TLS
+ *   shutdown  tells the peer (close_notify); reading goes on
+ *   close     tells the peer if it can at once, and waits for nothing
+ * BIDE_EINVALID: the context is for the other side. BIDE_EBUSY: a task reads
+ * or writes `under`.
+ *
+ * `host` (may be NULL): the name to ask for, and to find in the certificate.
+ * `session` (may be NULL) of bide_tls_session, to be resumed. */
+BIDE_API int bide_tls_start_client(bide_stream *under, bide_tls_context *c,
+                                   const char *host, const char *session,
+                                   size_t session_size, bide_stream **out);
+BIDE_API int bide_tls_start_server(bide_stream *under, bide_tls_context *c,
+                                   bide_stream **out);
+
+/** Waits for the end of the handshake. BIDE_ETLS, BIDE_ECERTIFICATE (see
+ * bide_tls_reason), BIDE_ETIMEDOUT, BIDE_ETRUNCATED, errors of `under`.
+ * Cancel     safe: the handshake goes on, and can be waited for again. */
+BIDE_API int bide_tls_handshake(bide_stream *s, bide_wait *w);
+
+/** bide_tcp_connect and the handshake. A new reference to the stream in
+ * `w->value.as.ptr`; if it was the handshake that failed, the stream is there,
+ * too: it tells the reason, and is the caller's to unref.
+ * Cancel     nothing stays open. */
+BIDE_API int bide_tls_connect(const char *host, int port, bide_tls_context *c,
+                              bide_wait *w);
+
+/** Connections that are accepted from now on speak TLS, as after
+ * bide_tls_start_server: an accept does not wait for the handshake, so that a
+ * slow client delays nobody. BIDE_EINVALID: a context for clients.
+ * BIDE_ECLOSED. */
+BIDE_API int bide_tls_serve(bide_listener *l, bide_tls_context *c);
+
+/** Why TLS failed on this stream, in OpenSSL's words; "" if it did not. */
+BIDE_API const char *bide_tls_reason(const bide_stream *s);
+
+/** What was agreed on; the strings are valid while the stream is open. "" where
+ * there is none. */
+typedef struct bide_tls_info {
+    bool shaken; /* the handshake is over; else the rest is empty */
+    bool session_reused;
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;
+    const char *host; /* that was asked for */
+    char alpn[256];
+} bide_tls_info;
+
+/** BIDE_EINVALID: no stream with TLS. BIDE_ECLOSED. */
+BIDE_API int bide_tls_get_info(const bide_stream *s, bide_tls_info *out);
+
+/** The peer's certificate. */
+typedef struct bide_tls_certificate {
+    char *subject, *issuer; /* RFC 2253: "CN=localhost,O=bide" */
+    char *names;            /* "DNS:localhost, IP Address:127.0.0.1" */
+    char *pem;
+    char fingerprint[65]; /* SHA-256, hexadecimal */
+} bide_tls_certificate;
+
+/** New, to be freed by bide_tls_free; NULL in `out`: the peer has none. */
+BIDE_API int bide_tls_peer(const bide_stream *s, bide_tls_certificate **out);
+
+/** The session, to be resumed by a later connection: new bytes, to be freed by
+ * bide_tls_free; NULL in `out`: none yet. With TLS 1.3 it comes after the
+ * handshake, with the first data. */
+BIDE_API int bide_tls_session(const bide_stream *s, char **out, size_t *size);
+
+/** Any thread; NULL is fine. */
+BIDE_API void bide_tls_free(void *result);
 
 /* -- unix sockets, descriptors -------------------------------------------- */
 

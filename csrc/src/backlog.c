@@ -82,7 +82,8 @@ bide_stream_write_nowait(bide_stream *s, const char *data, size_t len)
 size_t
 bide_stream_unsent(const bide_stream *s)
 {
-    return s->backlog + s->in_piece;
+    size_t below = s->under ? bide_stream_unsent(s->under) : 0;
+    return s->backlog + s->in_piece + below;
 }
 
 int

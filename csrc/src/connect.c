@@ -2,6 +2,8 @@
  *
  * An attempt outlives a cancelled wait: it goes when the look-up or the request
  * of libuv that holds it is over. Invariant: `wait` is NULL from then on. */
+#include "connect.h"
+
 #include "address.h"
 #include "alloc.h"
 #include "dns.h"
@@ -17,6 +19,7 @@ typedef struct attempt {
     size_t next;
     int error;           /* of the last address tried */
     bide_stream *stream; /* being connected */
+    bide__then *then;    /* may be NULL */
     uv_connect_t request;
 } attempt;
 
@@ -33,6 +36,8 @@ static void
 destroy(attempt *a)
 {
     bide__lookup_fini(&a->lookup);
+    if (a->then)
+        a->then->drop(a->then);
     bide__free(a->addresses);
     bide__free(a);
 }
@@ -41,11 +46,14 @@ static void
 finish(attempt *a, int status)
 {
     bide_wait *w = a->wait;
+    w->object = NULL;
     if (status == 0)
         w->value.as.ptr = a->stream;
-    w->object = NULL;
+    if (status == 0 && a->then)
+        status = a->then->run(a->then, w, a->stream);
     destroy(a);
-    bide__io_fire(w, status);
+    if (status != BIDE_PARKED)
+        bide__io_fire(w, status);
 }
 
 static void
@@ -148,26 +156,40 @@ start(attempt *a, const char *host)
     return a->addresses ? try_next(a) : BIDE_ENOMEMORY;
 }
 
-int
-bide_tcp_connect(const char *host, int port, bide_wait *w)
+static int
+submit(attempt *a, const char *host, int port, bide_wait *w)
 {
-    int rc = bide__wait_refused(w->task);
-    if (rc)
-        return rc;
-    if (!host || !*host || port < 1 || port > BIDE__PORT_MAX)
-        return BIDE_EINVALID;
-    attempt *a = bide__alloc(sizeof *a);
-    if (!a)
-        return BIDE_ENOMEMORY;
     a->wait = w;
     a->loop = w->task->loop;
     a->port = port;
     a->error = BIDE_ENAME; /* a name without addresses */
     w->value = BIDE_NO_VALUE;
-    rc = start(a, host);
+    int rc = start(a, host);
     if (rc) {
         destroy(a);
         return rc;
     }
     return bide__io_park(w, &kind, a, NULL);
+}
+
+int
+bide__connect(const char *host, int port, bide_wait *w, bide__then *then)
+{
+    int rc = bide__wait_refused(w->task);
+    if (rc == 0 && (!host || !*host || port < 1 || port > BIDE__PORT_MAX))
+        rc = BIDE_EINVALID;
+    attempt *a = rc ? NULL : bide__alloc(sizeof *a);
+    if (!a) {
+        if (then)
+            then->drop(then);
+        return rc ? rc : BIDE_ENOMEMORY;
+    }
+    a->then = then;
+    return submit(a, host, port, w);
+}
+
+int
+bide_tcp_connect(const char *host, int port, bide_wait *w)
+{
+    return bide__connect(host, port, w, NULL);
 }

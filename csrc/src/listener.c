@@ -19,6 +19,7 @@ struct bide_listener {
     bide__endpoint base;
     int fd;
     bide__adopt adopt;
+    bide__wrap wrap; /* `make` may be NULL */
     bide__unix_file file;
     bool polling;
     bide_link acceptors; /* waits */
@@ -96,8 +97,15 @@ accept_next(bide_listener *l)
     if (fd < 0)
         return fd;
     int rc = l->adopt(l->base.object.loop, fd, &s);
-    if (rc)
+    if (rc) {
         bide__socket_close(fd);
+        return rc;
+    }
+    bide_stream *plain = s;
+    if (l->wrap.make)
+        rc = l->wrap.make(plain, l->wrap.arg, &s);
+    if (rc)
+        bide_stream_unref(plain);
     else
         deliver(l, s);
     return rc;
@@ -195,6 +203,15 @@ shut(bide__endpoint *e)
     bide__io_fire_all(&l->acceptors, BIDE_ECLOSED);
     while (!bide__list_empty(&l->queue))
         bide_stream_unref(pop(l));
+    bide__listener_wrap(l, &(bide__wrap){NULL, NULL, NULL});
+}
+
+void
+bide__listener_wrap(bide_listener *l, const bide__wrap *wrap)
+{
+    if (l->wrap.drop)
+        l->wrap.drop(l->wrap.arg);
+    l->wrap = *wrap;
 }
 
 int

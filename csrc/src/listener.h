@@ -8,6 +8,16 @@
  * caller. */
 typedef int (*bide__adopt)(bide_loop *l, int fd, bide_stream **out);
 
+/** What is put between an accepted stream and the one that is delivered; takes
+ * over `s` unless it fails. */
+typedef struct bide__wrap {
+    int (*make)(bide_stream *s, void *arg, bide_stream **out);
+    void (*drop)(void *arg); /* at the listener's end */
+    void *arg;
+} bide__wrap;
+
+void bide__listener_wrap(bide_listener *l, const bide__wrap *wrap);
+
 int bide__listener_new(bide_loop *loop, const bide__sockaddr *a,
                        const bide_tcp_options *o, bide_listener **out);
 

@@ -345,8 +345,10 @@ poll_blocking(bide_loop *l)
 static void
 poll_virtual(bide_loop *l)
 {
+    l->stirred = false;
     uv_run(&l->uv, UV_RUN_NOWAIT);
-    if (!bide__list_empty(&l->ready) || !bide__inbox_empty(&l->inbox))
+    if (!bide__list_empty(&l->ready) || !bide__inbox_empty(&l->inbox) ||
+        l->stirred)
         return;
     if (l->timers.count && !l->jobs && !atomic_load(&l->holds)) {
         int64_t next = bide__timers_next(&l->timers);

@@ -94,6 +94,7 @@ struct bide_loop {
     int64_t pool_keep_alive;
 
     bool virtual_clock;
+    bool stirred; /* the last poll did something that woke no task yet */
     bide_host host;
     bide__registered registered;
 };

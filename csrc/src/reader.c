@@ -96,10 +96,12 @@ check(const bide_stream *s, bide_wait *w, const bide_wait_kind *kind)
 
 /* -- what arrives --------------------------------------------------------- */
 
-static void
-stop(bide_stream *s)
+void
+bide__reader_stop(bide_stream *s)
 {
-    if (s->reading)
+    if (s->reading && s->filter)
+        s->filter->stop(s);
+    else if (s->reading)
         uv_read_stop(&s->uv.stream);
     s->reading = false;
 }
@@ -140,7 +142,32 @@ keep(bide_stream *s, const uv_buf_t *buf, size_t n)
     } else if (bide__buffer_append(&s->in, buf->base, n, &l->spares)) {
         /* Bytes are lost: what follows would be out of step. */
         s->read_end = BIDE_ENOMEMORY;
-        stop(s);
+        bide__reader_stop(s);
+    }
+}
+
+void
+bide__reader_pushed(bide_stream *s)
+{
+    bide_wait *w = s->reader;
+    int rc = w ? check(s, w, w->kind) : BIDE_PARKED;
+    if (rc != BIDE_PARKED)
+        finish(s, w, rc);
+    if (!s->reader && bide__buffer_len(&s->in) >= s->limits.read_high)
+        bide__reader_stop(s);
+}
+
+/* Of a stream that carries another. */
+static void
+tapped(bide_stream *s, ssize_t n, const uv_buf_t *buf)
+{
+    s->base.object.loop->stirred = true;
+    if (n > 0) {
+        s->tap->received(s->tap, buf->base, (size_t)n);
+    } else if (n < 0) {
+        bide__reader_stop(s);
+        s->read_end = n == UV_EOF ? BIDE_EEOF : (int)n;
+        s->tap->ended(s->tap, s->read_end);
     }
 }
 
@@ -151,31 +178,32 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
     bide_wait *w = s->reader;
     if (n == 0)
         return;
+    if (bide__unlikely(s->tap != NULL)) {
+        tapped(s, n, buf);
+        return;
+    }
     if (n > 0) {
         keep(s, buf, (size_t)n);
     } else if (n == UV_ENOBUFS) {
-        stop(s);
+        bide__reader_stop(s);
         if (w)
             finish(s, w, BIDE_ENOMEMORY);
         return;
     } else {
         bool over = n == UV_EOF || (n == UV_EIO && s->terminal);
         s->read_end = over ? BIDE_EEOF : (int)n;
-        stop(s);
+        bide__reader_stop(s);
     }
-    int rc = w ? check(s, w, w->kind) : BIDE_PARKED;
-    if (rc != BIDE_PARKED)
-        finish(s, w, rc);
-    if (!s->reader && bide__buffer_len(&s->in) >= s->limits.read_high)
-        stop(s);
+    bide__reader_pushed(s);
 }
 
-static int
-start(bide_stream *s)
+int
+bide__reader_start(bide_stream *s)
 {
     if (s->reading || s->read_end)
         return 0;
-    int rc = uv_read_start(&s->uv.stream, on_alloc, on_read);
+    int rc = s->filter ? s->filter->start(s)
+                       : uv_read_start(&s->uv.stream, on_alloc, on_read);
     s->reading = rc == 0;
     return rc;
 }
@@ -230,7 +258,7 @@ submit(bide_stream *s, bide_wait *w, const bide_wait_kind *kind)
             s->granted = w->task;
         return rc;
     }
-    rc = start(s);
+    rc = bide__reader_start(s);
     if (rc)
         return rc;
     s->reader = w;
@@ -280,6 +308,8 @@ static int
 fill(bide_stream *s)
 {
     uv_buf_t buf;
+    if (s->filter) /* which brings by itself what there is */
+        return BIDE_EWOULDBLOCK;
     on_alloc(&s->uv.handle, 0, &buf);
     if (!buf.base)
         return BIDE_ENOMEMORY;
@@ -294,7 +324,7 @@ fill(bide_stream *s)
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return BIDE_EWOULDBLOCK;
     s->read_end = n < 0 ? -errno : BIDE_EEOF;
-    stop(s);
+    bide__reader_stop(s);
     return 0;
 }
 
@@ -342,5 +372,5 @@ bide_stream_consume(bide_stream *s, size_t n)
     bide__buffer_consume(&s->in, n, &s->base.object.loop->spares);
     if (bide__unlikely(!s->reading) && !s->base.closed &&
         bide__buffer_len(&s->in) <= s->limits.read_low)
-        start(s);
+        bide__reader_start(s);
 }

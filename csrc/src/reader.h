@@ -4,6 +4,14 @@
 
 #include "bide.h"
 
+/** For a stream with a filter: bytes were added to its `in`, or `read_end` was
+ * set. */
+void bide__reader_pushed(bide_stream *s);
+
+/** For a stream with a tap: reads on, or not for now. */
+int bide__reader_start(bide_stream *s);
+void bide__reader_stop(bide_stream *s);
+
 /** Ends the wait of the reader with BIDE_ECLOSED and frees the bytes. */
 void bide__reader_close(bide_stream *s);
 

@@ -17,15 +17,28 @@ static void
 shut(bide__endpoint *e)
 {
     bide_stream *s = bide__of(e, bide_stream, base);
+    if (s->filter)
+        s->filter->close(s);
     bide__reader_close(s);
     bide__writer_close(s);
-    uv_close(&s->uv.handle, on_closed);
+    if (!s->filter) {
+        uv_close(&s->uv.handle, on_closed);
+        return;
+    }
+    bide__writer_fini(s);
+    bide__endpoint_gone(&s->base);
 }
 
 bide_stream *
 bide__stream_new(bide_loop *l)
 {
-    bide_stream *s = bide__endpoint_new(sizeof *s, l, shut);
+    return bide__stream_new_sized(l, sizeof(bide_stream));
+}
+
+bide_stream *
+bide__stream_new_sized(bide_loop *l, size_t size)
+{
+    bide_stream *s = bide__endpoint_new(size, l, shut);
     if (!s)
         return NULL;
     bide__list_init(&s->writers);
@@ -88,7 +101,7 @@ bide_stream_fd(const bide_stream *s)
     uv_os_fd_t fd;
     if (s->base.closed)
         return BIDE_ECLOSED;
-    int rc = uv_fileno(&s->uv.handle, &fd);
+    int rc = uv_fileno(&bide__stream_bottom(s)->uv.handle, &fd);
     return rc ? rc : (int)fd;
 }
 

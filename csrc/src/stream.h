@@ -10,4 +10,8 @@
 bide_stream *bide__stream_new(bide_loop *l);
 void bide__stream_open(bide_stream *s);
 
+/** The same with `size` bytes, of which the stream is the first part, for one
+ * with a filter. */
+bide_stream *bide__stream_new_sized(bide_loop *l, size_t size);
+
 #endif

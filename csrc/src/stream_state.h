@@ -13,6 +13,7 @@
 
 #include "buffer.h"
 #include "endpoint.h"
+#include "filter.h"
 
 struct bide__sending;
 
@@ -37,6 +38,10 @@ struct bide_stream {
     bide_link drainers;
     bide_stream_limits limits;
 
+    const bide__filter *filter; /* NULL: `uv` carries the bytes */
+    bide_stream *under;         /* of the filter, counted */
+    bide__tap *tap;
+
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -44,6 +49,15 @@ struct bide_stream {
         uv_pipe_t pipe;
     } uv;
 };
+
+/** The stream with the libuv handle. */
+static inline const bide_stream *
+bide__stream_bottom(const bide_stream *s)
+{
+    while (s->under)
+        s = s->under;
+    return s;
+}
 
 static inline bide_stream *
 bide__stream_of(uv_stream_t *uv)

@@ -49,14 +49,21 @@ refused(const bide_stream *s)
 {
     if (s->base.closed)
         return BIDE_ECLOSED;
+    s = bide__stream_bottom(s);
     return s->uv.handle.type == UV_TCP ? 0 : BIDE_EINVALID;
+}
+
+static uv_tcp_t *
+handle(const bide_stream *s)
+{
+    return (uv_tcp_t *)&bide__stream_bottom(s)->uv.tcp;
 }
 
 int
 bide_tcp_nodelay(bide_stream *s, bool on)
 {
     int rc = refused(s);
-    return rc ? rc : uv_tcp_nodelay(&s->uv.tcp, on);
+    return rc ? rc : uv_tcp_nodelay(handle(s), on);
 }
 
 int
@@ -67,5 +74,5 @@ bide_tcp_keepalive(bide_stream *s, bool on, unsigned delay)
         return rc;
     if (on && delay == 0)
         return BIDE_EINVALID;
-    return uv_tcp_keepalive(&s->uv.tcp, on, delay);
+    return uv_tcp_keepalive(handle(s), on, delay);
 }

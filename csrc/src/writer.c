@@ -97,6 +97,8 @@ wake_drainers(bide_stream *s, int status)
 {
     if (status || bide_stream_unsent(s) <= s->limits.write_low)
         bide__io_fire_all(&s->drainers, status);
+    if (s->tap)
+        s->tap->drained(s->tap, status);
 }
 
 static void
@@ -146,7 +148,8 @@ bide__writer_take(bide_stream *s, bide_wait *w)
         unsigned count = bide__write_slice(w, bufs);
         for (unsigned i = 0; i < count; i++)
             offered += bufs[i].len;
-        int n = uv_try_write(&s->uv.stream, bufs, count);
+        int n = s->filter ? s->filter->write(s, bufs, count)
+                          : uv_try_write(&s->uv.stream, bufs, count);
         if (n < 0)
             return n == UV_EAGAIN ? 0 : n;
         advance_by(s, w, (size_t)n);
@@ -171,10 +174,25 @@ on_sent(uv_write_t *request, int status)
         bide__writer_pump(s);
 }
 
+void
+bide__writer_ready(bide_stream *s, int status)
+{
+    if (s->sending)
+        s->sending->busy = false;
+    if (status)
+        fail(s, status);
+    else
+        bide__writer_pump(s);
+}
+
 static int
 send_piece(bide_stream *s, bide_wait *w)
 {
     struct bide__sending *g = s->sending;
+    if (s->filter) {
+        g->busy = true;
+        return BIDE_PARKED;
+    }
     size_t left = bide__write_left(w);
     uv_buf_t buf = uv_buf_init(g->piece, left < PIECE ? (unsigned)left : PIECE);
     bide__write_copy(w, g->piece, buf.len);
@@ -211,10 +229,27 @@ on_shutdown(uv_shutdown_t *request, int status)
     finish_all(s, s->write_error, status);
 }
 
+/* 0: the half is ended. */
+static int
+filter_end(bide_stream *s)
+{
+    int rc = s->filter->end(s);
+    if (rc == 0) {
+        s->ended = true;
+        s->write_error = UV_EPIPE;
+    }
+    if (rc != UV_EAGAIN)
+        return rc;
+    s->sending->busy = true;
+    return BIDE_PARKED;
+}
+
 static int
 send_end(bide_stream *s)
 {
     struct bide__sending *g = s->sending;
+    if (s->filter)
+        return filter_end(s);
     g->request.shutdown.data = g;
     int rc = uv_shutdown(&g->request.shutdown, &s->uv.stream, on_shutdown);
     if (rc)
@@ -233,6 +268,10 @@ bide__writer_pump(bide_stream *s)
             break;
         if (rc) {
             fail(s, rc);
+            return;
+        }
+        if (s->ended) {
+            finish_all(s, s->write_error, 0);
             return;
         }
         finish(w, 0);
@@ -299,7 +338,7 @@ begin(bide_stream *s, bide_wait *w)
     bide__writer_settle(s);
     if (w->kind == &write_kind && w->u.io.done)
         s->write_error = UV_EPIPE;
-    return rc;
+    return rc ? rc : BIDE_EEOF; /* a filter has ended at once */
 }
 
 /* Writes what `w` describes. */
@@ -354,6 +393,8 @@ bide_stream_shutdown(bide_stream *s, bide_wait *w)
     if (!s->sending) {
         w->kind = &shutdown_kind;
         rc = begin(s, w);
+        if (rc == BIDE_EEOF && s->ended)
+            return bide__wait_done(w, &shutdown_kind, s);
         if (rc)
             return rc;
     }

@@ -19,6 +19,9 @@ int bide__writer_take(bide_stream *s, bide_wait *w);
 int bide__writer_need(bide_stream *s);
 void bide__writer_settle(bide_stream *s);
 
+/** For a stream with a filter: it can write again, or (`status`) never. */
+void bide__writer_ready(bide_stream *s, int status);
+
 /** Sends from the front of the queue until something is under way. */
 void bide__writer_pump(bide_stream *s);
 

@@ -797,6 +797,59 @@ function udp:port() end
 ---@return integer? fd, string? message, string? code
 function udp:fd() end
 
+-- -- TLS -----------------------------------------------------------------------
+
+bide.tls = {}
+
+---What connections with TLS are made with.
+---@class bide.tls_context
+
+---@class bide.tls_options
+---@field server? boolean For the accepting side.
+---@field ca_file? string Authorities to trust, instead of the system's.
+---@field ca_dir? string
+---@field ca? string The same as PEM text.
+---@field cert_file? string Our certificate with its chain, in PEM.
+---@field key_file? string Its key; default: in `cert_file`, too.
+---@field cert? string
+---@field key? string
+---@field key_password? string
+---@field verify? "none" | "optional" | "required" Default: a client requires, a server does not ask.
+---@field any_host? boolean The certificate need not be for the host connected to.
+---@field alpn? string[] In order of preference.
+---@field min_version? "1.2" | "1.3" Default "1.2".
+---@field max_version? "1.2" | "1.3"
+---@field ciphers? string Up to TLS 1.2, as OpenSSL words them.
+---@field ciphersuites? string From TLS 1.3 on.
+---@field no_sessions? boolean
+---@field handshake_timeout? number Seconds; default 60.
+---@field names? table<string, bide.tls_context> Of a server: other contexts by the name asked for; "*.example.org" is fine.
+
+---A context; nil, message, code when a file or a list is not accepted.
+---@param options? bide.tls_options
+---@return bide.tls_context? context, string? message, string? code
+function bide.tls.context(options) end
+
+---@class bide.tls_connect_options
+---@field context? bide.tls_context Default: trusts the system's authorities.
+---@field host? string The name to ask for and to find in the certificate; default: the host.
+---@field session? string Of stream:session(), to be resumed.
+
+---Connects and makes the handshake.
+---@param host string
+---@param port integer
+---@param options? bide.tls_connect_options
+---@return bide.stream? stream, string? message, string? code
+function bide.tls.connect(host, port, options) end
+
+---Listens for connections that speak TLS. accept() does not wait for the
+---handshake: the connection's reads and writes do, or stream:handshake().
+---@param host string? nil: every interface.
+---@param port integer 0: a free one.
+---@param context bide.tls_context
+---@return bide.listener? listener, string? message, string? code
+function bide.tls.listen(host, port, context) end
+
 -- -- Unix sockets, descriptors ------------------------------------------------
 
 bide.unix = {}
@@ -930,6 +983,38 @@ function stream:peer() end
 ---Of our end, as peer().
 ---@return string? host, (integer | string)? port, string? code
 function stream:address() end
+---Goes on in TLS, with what is buffered: a new stream, and this one is closed. A
+---failed or cancelled handshake closes the connection.
+---@param context bide.tls_context Of a server or of a client.
+---@param options? {host?: string, session?: string}
+---@return bide.stream? stream, string? message, string? code
+function stream:start_tls(context, options) end
+---Waits for the handshake, unless it is made.
+---@return true? ok, string? message, string? code
+function stream:handshake() end
+
+---@class bide.tls_certificate
+---@field subject string
+---@field issuer string
+---@field names? string "DNS:localhost, IP Address:127.0.0.1"
+---@field pem string
+---@field fingerprint string SHA-256, hexadecimal.
+
+---@class bide.tls_info Empty before the handshake.
+---@field version? string "TLSv1.3"
+---@field cipher? string
+---@field alpn? string
+---@field host? string That was asked for.
+---@field session_reused? boolean
+---@field peer? bide.tls_certificate
+
+---What was agreed on; nil: there is no TLS.
+---@return bide.tls_info? info, string? message, string? code
+function stream:tls() end
+---To be resumed by a later connection; nil: none yet. With TLS 1.3 it comes with
+---the first data.
+---@return string? session, string? message, string? code
+function stream:session() end
 ---@param on? boolean Default true.
 ---@return bide.stream? self, string? message, string? code
 function stream:nodelay(on) end

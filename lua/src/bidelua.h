@@ -89,6 +89,7 @@
     X(ADDRESS, address)                                                        \
     X(UDP, udp)                                                                \
     X(UNIX, unix)                                                              \
+    X(TLS, tls)                                                                \
     X(DESCRIPTOR, descriptor)                                                  \
     X(READINESS, readiness)                                                    \
     X(RESOLVE, resolve)                                                        \

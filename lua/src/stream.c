@@ -42,6 +42,9 @@ bidelua_io_failed(lua_State *L, bidelua_task *t, int status)
     case BIDE_ENOMEMORY:
     case BIDE_EFORKED:
         return bidelua_raise(L, t, status);
+    case BIDE_ETLS:
+    case BIDE_ECERTIFICATE:
+        return bidelua_tls_failed(L, t, status);
     default:
         return bidelua_fail(L, t, status);
     }
@@ -414,6 +417,10 @@ static const luaL_Reg methods[] = {
     {"closed", stream_closed},
     {"peer", stream_peer},
     {"address", stream_address},
+    {"start_tls", bidelua_stream_start_tls},
+    {"handshake", bidelua_stream_handshake},
+    {"tls", bidelua_stream_tls},
+    {"session", bidelua_stream_session},
     {"nodelay", stream_nodelay},
     {"keepalive", stream_keepalive},
     {"fd", stream_fd},

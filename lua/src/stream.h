@@ -57,4 +57,13 @@ int bidelua_stream_drain(lua_State *L);
 int bidelua_stream_unsent(lua_State *L);
 int bidelua_stream_limits(lua_State *L);
 
+/* tls.c and tls_info.c */
+int bidelua_stream_start_tls(lua_State *L);
+int bidelua_stream_handshake(lua_State *L);
+int bidelua_stream_tls(lua_State *L);
+int bidelua_stream_session(lua_State *L);
+
+/* nil, what OpenSSL says about the stream at index 1, code. */
+int bidelua_tls_failed(lua_State *L, bidelua_task *t, int status);
+
 #endif
