@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 import ssl as ssl_module
-from asyncio import constants, trsock
+from asyncio import constants, selector_events, trsock
 from typing import TYPE_CHECKING, Any
 
 from bide._core import _socket_transport
@@ -18,6 +18,17 @@ else:
     _Base = object
 
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class DatagramTransport(selector_events._SelectorDatagramTransport):
+    """asyncio's, on the loop's readers and writers; only its repr() asks the
+    selector, which this loop has not."""
+
+    def __repr__(self) -> str:
+        state = ("closed " if self._sock is None
+                 else "closing " if self.is_closing() else "")
+        return (f"<{type(self).__name__} {state}fd={self._sock_fd} "
+                f"bufsize={self.get_write_buffer_size()}>")
 
 
 class TransportsMixin(_Base):
@@ -44,6 +55,11 @@ class TransportsMixin(_Base):
             ssl_shutdown_timeout=ssl_shutdown_timeout)
         _socket_transport(self, rawsock, secure, None, extra, server)
         return secure._app_transport
+
+    def _make_datagram_transport(  # type: ignore
+            self, sock, protocol, address=None, waiter=None, extra=None):
+        self._ensure_fd_no_transport(sock)
+        return DatagramTransport(self, sock, protocol, address, waiter, extra)
 
     async def start_tls(  # type: ignore
             self, transport, protocol, sslcontext, *, server_side=False,
