@@ -355,7 +355,7 @@ bide_stream_read_ahead(bide_stream *s)
     if (s->base.closed)
         return BIDE_ECLOSED;
     s->limits.read_high = SIZE_MAX;
-    return start(s);
+    return bide__reader_start(s);
 }
 
 const char *
