@@ -1719,6 +1719,9 @@ BIDE_API int bide_interest_set(bide_interest *w, bide_loop *l, int fd,
 BIDE_API int bide_interest_wait(bide_interest *w, unsigned direction,
                                 bide_wait *wait);
 
+/** What is waited for now: BIDE_READABLE, BIDE_WRITABLE, both or 0. */
+BIDE_API unsigned bide_interest_waited(const bide_interest *w);
+
 /** Ends it; waits end with BIDE_ECLOSED. `fd` may have been closed. */
 BIDE_API void bide_interest_stop(bide_interest *w);
 

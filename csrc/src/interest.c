@@ -29,6 +29,13 @@ bide_interest_init(bide_interest *w,
     w->fd = -1;
 }
 
+unsigned
+bide_interest_waited(const bide_interest *w)
+{
+    return (bide__list_empty(&w->waits[0]) ? 0U : (unsigned)BIDE_READABLE) |
+           (bide__list_empty(&w->waits[1]) ? 0U : (unsigned)BIDE_WRITABLE);
+}
+
 #ifdef __linux__
 
 #include <sys/epoll.h>

@@ -14,6 +14,8 @@ Names and exceptions follow asyncio where it has them. Times are in seconds.
 An operation that is cancelled did not happen: nothing was taken, sent or lost.
 """
 
+from typing import TYPE_CHECKING
+
 from bide._core import (
     Barrier,
     BrokenError,
@@ -100,6 +102,14 @@ from bide._process import (
     run_process,
 )
 from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
+
+if TYPE_CHECKING:
+    from bide.aio import (
+        EventLoop as EventLoop,
+        EventLoopPolicy as EventLoopPolicy,
+        install as install,
+        new_event_loop as new_event_loop,
+    )
 
 CancelledError = Cancelled
 

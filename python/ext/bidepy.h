@@ -37,6 +37,7 @@
     X(done, 0)                                                                 \
     X(runtime, 0)                                                              \
     X(loop, 1)                                                                 \
+    X(proxy, 0)                                                                \
     X(task, 1)                                                                 \
     X(scope, 1)                                                                \
     X(token, 1)                                                                \
@@ -67,6 +68,7 @@
  * with the module as self (bidepy_of_module). */
 #define BIDEPY_FUNCTIONS(X)                                                    \
     X(run)                                                                     \
+    X(view)                                                                    \
     X(time)                                                                    \
     X(testing)                                                                 \
     X(task)                                                                    \

@@ -21,6 +21,28 @@ bidepy_enter(bidepy_entry *e, bidepy_task *task, bide_token *token,
     return 0;
 }
 
+int
+bidepy_refuse_block(bidepy_task *task)
+{
+    if (!bidepy_is_proxy(task))
+        return 0;
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "timeouts, shields, tokens and groups of bide's are for "
+        "native tasks: in a task of asyncio's use asyncio.timeout() "
+        "and asyncio.TaskGroup, or spawn() a native task for this "
+        "part");
+    return -1;
+}
+
+int
+bidepy_enter_block(bidepy_entry *e, bidepy_task *task, bide_token *token,
+                   PyObject *owner)
+{
+    return bidepy_refuse_block(task) ? BIDE_EHOST
+                                     : bidepy_enter(e, task, token, owner);
+}
+
 /* Takes the innermost entry off the list. May free it. */
 static void
 pop(bidepy_task *task)

@@ -120,6 +120,8 @@ group_aenter(PyObject *group, PyObject *unused)
     bidepy_task *task = bidepy_task_here(self->st);
     if (!task)
         return bidepy_raise_no_task(self->st, "TaskGroup");
+    if (bidepy_refuse_block(task))
+        return NULL;
     if (bidepy_group_open(self, task))
         return NULL;
     return bidepy_ready(self->st, group);

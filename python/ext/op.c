@@ -10,6 +10,7 @@
  * 3.12 and later call tp_iternext for all but coroutines, where a result other
  * than None has to travel in a StopIteration: see stop.c. */
 #include "bidepy.h"
+#include "asyncio/bridge.h"
 #include "stop.h"
 
 bidepy_op *
@@ -41,13 +42,27 @@ bidepy_op_raise_used(const bidepy_op *self)
 
 /* -- running -------------------------------------------------------------- */
 
+/* By asyncio's cancel(), once, or by a scope. */
+static PyObject *
+cancelled(bidepy_op *self)
+{
+    bidepy_task *task = bidepy_task_of(self->wait.task);
+    if (!task->cancel_due || bide_scope_cancelled(self->wait.task->scope))
+        return bidepy_raise_cancelled(self->st, self->wait.task);
+    PyObject *exc = bidepy_task_take_cancel(task);
+    if (exc)
+        bidepy_reraise(exc);
+    Py_XDECREF(exc);
+    return NULL;
+}
+
 static PyObject *
 fail(bidepy_op *self, int status)
 {
     if (status == BIDE_EHOST && PyErr_Occurred())
         return NULL;
     if (status == BIDE_ECANCELED)
-        return bidepy_raise_cancelled(self->st, self->wait.task);
+        return cancelled(self);
     if (self->kind->fail)
         return self->kind->fail(self, status);
     return bidepy_raise(self->st, status, "%s: %s", self->kind->name,
@@ -68,6 +83,15 @@ bidepy_op_end(bidepy_op *self, int status, PyObject **result)
     return *result ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
+/* What the coroutine yields: asyncio's tasks have to be given a future. */
+static PySendResult
+suspend(bidepy_task *task, PyObject **result)
+{
+    bool native = task->task.resume == bidepy_task_resume;
+    *result = Py_NewRef(native ? Py_None : (PyObject *)task);
+    return PYGEN_NEXT;
+}
+
 static PySendResult
 begin(bidepy_op *self, PyObject **result)
 {
@@ -86,13 +110,12 @@ begin(bidepy_op *self, PyObject **result)
         return PYGEN_ERROR;
     }
     bide_wait_init(&self->wait, &task->task);
-    int status = self->kind->start(self);
+    int status = task->cancel_due ? BIDE_ECANCELED : self->kind->start(self);
     if (status != BIDE_PARKED)
         return bidepy_op_end(self, status, result);
     self->phase = BIDEPY_OP_PARKED;
     task->parked = self;
-    *result = Py_NewRef(Py_None);
-    return PYGEN_NEXT;
+    return suspend(task, result);
 }
 
 static int
@@ -124,6 +147,12 @@ drop(bidepy_op *self)
         self->kind->release(self);
 }
 
+void
+bidepy_op_drop(bidepy_op *self)
+{
+    drop(self);
+}
+
 static PySendResult
 resume(bidepy_op *self, PyObject **result)
 {
@@ -137,10 +166,8 @@ resume(bidepy_op *self, PyObject **result)
         return PYGEN_ERROR;
     }
     int status = take(self);
-    if (status == BIDEPY_OP_AGAIN) {
-        *result = Py_NewRef(Py_None);
-        return PYGEN_NEXT;
-    }
+    if (status == BIDEPY_OP_AGAIN)
+        return suspend(bidepy_task_of(t), result);
     if (status != BIDE_PARKED) {
         bidepy_task_of(t)->parked = NULL;
         return bidepy_op_end(self, status, result);

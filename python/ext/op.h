@@ -79,6 +79,9 @@ int bidepy_op_distinct(PyObject *const *args, Py_ssize_t nargs,
 /** Sets the exception for an operation that was awaited already. */
 void bidepy_op_raise_used(const bidepy_op *self);
 
+/** Ends an operation without a result; for a task that ends while it waits. */
+void bidepy_op_drop(bidepy_op *self);
+
 /** The result of an operation that ended with `status`: as PyIter_Send. For
  * operations made of others. */
 PySendResult bidepy_op_end(bidepy_op *self, int status, PyObject **result);

@@ -186,9 +186,15 @@ end_tasks(bidepy_runtime *self)
     bide_scope_cancel(bide_loop_root(self->loop),
                       bidepy_value(self->st->ending));
     bidepy_jobs_ending(self);
+    bidepy_aio_finish(self);
     finish_tasks(self);
-    while (bidepy_asyncgens_close(self))
-        finish_tasks(self);
+    bool more = true;
+    while (more && !self->cut_short) {
+        more = bidepy_asyncgens_close(self);
+        more |= bidepy_aio_finish(self);
+        if (more)
+            finish_tasks(self);
+    }
     Py_XSETREF(self->report, deadlock);
     report_failures(self);
 }
@@ -251,7 +257,8 @@ begin(bidepy_runtime *self, PyObject *coro)
     Py_DECREF(name);
     if (!self->main)
         return -1;
-    if (bidepy_asyncgens_begin(self) || bidepy_signals_begin(self)) {
+    if (bidepy_aio_begin(self) || bidepy_asyncgens_begin(self) ||
+        bidepy_signals_begin(self)) {
         keep_fatal(self);
         return -1;
     }
@@ -299,6 +306,8 @@ bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
         end_tasks(self);
     bidepy_asyncgens_end(self);
     bidepy_signals_end(self);
+    if (!forked)
+        bidepy_aio_end(self);
     bide_timer_stop(self->loop, &self->recheck);
     if (forked) {
         Py_INCREF(self);

@@ -97,6 +97,7 @@ runtime_traverse(PyObject *runtime, visitproc visit, void *arg)
     Py_VISIT(self->old_hooks);
     Py_VISIT(self->sigint);
     Py_VISIT(self->on_blocked);
+    Py_VISIT(self->aio_object);
     return 0;
 }
 

@@ -25,6 +25,8 @@ typedef struct bidepy_runtime {
     bide_scope cleanup;      /* shielded: tasks that close generators */
     bide_timer recheck;      /* looks for other threads while stalled */
     struct bidepy_loop *aio; /* asyncio's loop on this runtime, borrowed */
+    PyObject *aio_object;    /* the same, in a bide.run(), strong */
+    bidepy_task *shown;      /* seen by asyncio in this step, borrowed */
     PyObject *on_blocked;    /* callable, or NULL */
     PyThreadState *runner;   /* of the thread that runs it: for the watchdog */
     const void *base;        /* frame that called bide.run() */
@@ -90,6 +92,12 @@ void bidepy_jobs_ending(bidepy_runtime *runtime);
 
 /** bide_host.where (report.c). With the GIL. */
 void bidepy_where(void *ctx, bide_task *t, char *out, size_t size);
+
+/** asyncio's loop of a bide.run(): made, and done away with (asyncio/aio.c). */
+int bidepy_aio_begin(bidepy_runtime *self);
+/** Starts a task that ends asyncio's; whether there is anything to end. */
+bool bidepy_aio_finish(bidepy_runtime *self);
+void bidepy_aio_end(bidepy_runtime *self);
 
 /** `exc` (borrowed) ends the run, unless another one does already. */
 void bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc);

@@ -146,7 +146,7 @@ scope_enter(PyObject *scope, PyObject *unused)
     bide_scope_init(&self->entry.scope);
     if (self->mode == SHIELD)
         bide_scope_shield(&self->entry.scope, self->duration);
-    int rc = bidepy_enter(&self->entry, task, NULL, scope);
+    int rc = bidepy_enter_block(&self->entry, task, NULL, scope);
     if (rc)
         return bidepy_raise(self->st, rc, NULL);
     self->used = true;

@@ -7,6 +7,7 @@
  * - The collector knows a task from its end on: before, it is the loop's, and
  *   nothing that it refers to can be garbage. */
 #include "bidepy.h"
+#include "asyncio/bridge.h"
 
 /* -- outcome -------------------------------------------------------------- */
 
@@ -77,6 +78,10 @@ end(bidepy_task *self, PyObject *result)
     } else {
         set_exception(self);
     }
+    if (self->foreign)
+        bidepy_foreign_end(self);
+    if (self->view)
+        bidepy_view_settle(self);
     bidepy_group *group = self->group;
     self->group = NULL;
     if (group)
@@ -91,6 +96,7 @@ end(bidepy_task *self, PyObject *result)
     Py_CLEAR(self->coro);
     Py_CLEAR(self->context);
     Py_CLEAR(self->token);
+    Py_CLEAR(self->cancel_message);
     Py_XDECREF((PyObject *)group);
     Py_DECREF(self); /* the loop's */
 }
@@ -113,14 +119,23 @@ throw_into(bidepy_task *self, PyObject *exc, PyObject **result)
     return *result ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-/* The coroutine yielded something that no bide operation made. */
+/* The coroutine yielded something that no bide operation made: maybe a future
+ * of asyncio's, to wait for. */
 static PySendResult
-refuse(bidepy_task *self, PyObject **result)
+take_foreign(bidepy_task *self, PyObject **result)
 {
+    int waits = bidepy_foreign_wait(self, *result);
+    if (waits > 0)
+        return PYGEN_NEXT;
+    if (waits < 0) {
+        Py_CLEAR(*result);
+        return throw_into(self, bidepy_fetch(), result);
+    }
     PyObject *name = bidepy_task_name(self);
     PyErr_Format(PyExc_RuntimeError,
                  "task %R awaited something that is not bide's: it yielded %R; "
-                 "inside bide.run() await bide's operations, tasks and futures",
+                 "inside bide.run() await operations, tasks and futures of "
+                 "bide or asyncio",
                  name, *result);
     Py_CLEAR(*result);
     return throw_into(self, bidepy_fetch(), result);
@@ -158,11 +173,13 @@ cancelled_unstarted(bidepy_task *self)
 static PySendResult
 step(bidepy_task *self, PyObject **result)
 {
+    if (self->foreign)
+        bidepy_foreign_end(self);
     if (!self->context) { /* a bare operation */
         PySendResult sent = PyIter_Send(self->coro, Py_None, result);
         if (sent != PYGEN_NEXT || self->parked)
             return sent;
-        return refuse(self, result);
+        return take_foreign(self, result);
     }
     if (PyContext_Enter(self->context)) {
         *result = NULL;
@@ -170,7 +187,7 @@ step(bidepy_task *self, PyObject **result)
     }
     PySendResult sent = PyIter_Send(self->coro, Py_None, result);
     while (sent == PYGEN_NEXT && !self->parked)
-        sent = refuse(self, result);
+        sent = take_foreign(self, result);
     PyContext_Exit(self->context);
     return sent;
 }
@@ -182,7 +199,10 @@ bidepy_task_resume(bide_task *t)
     PyObject *result;
     if (!self->started && cancelled_unstarted(self))
         return;
-    if (step(self, &result) != PYGEN_NEXT) {
+    PySendResult sent = step(self, &result);
+    if (self->runtime->shown)
+        bidepy_view_hide(self->runtime);
+    if (sent != PYGEN_NEXT) {
         end(self, result);
         return;
     }

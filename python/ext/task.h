@@ -21,10 +21,14 @@ struct bidepy_task {
     bidepy_group *group;   /* strong, while running */
     bidepy_op *parked;     /* what it waits on, borrowed from the frame */
     bidepy_entry *entered; /* its `with` scopes, innermost first */
+    bidepy_op *foreign;    /* it awaits what is asyncio's; strong (foreign.c) */
+    PyObject *view;        /* of it for asyncio, or NULL (view.c) */
+    PyObject *cancel_message;
     bidepy_task *failed_next, **failed_link; /* in runtime->failed */
     uint8_t outcome;
-    bool looked;  /* somebody has seen the outcome */
-    bool started; /* the coroutine has run */
+    bool looked;     /* somebody has seen the outcome */
+    bool started;    /* the coroutine has run */
+    bool cancel_due; /* asyncio's cancel(): one wait is to end */
     bide_task task;
 };
 
@@ -36,14 +40,27 @@ bidepy_task_of(bide_task *t)
     return bidepy_container(t, bidepy_task, task);
 }
 
+/** The stand-in of the asyncio task that runs on this thread, borrowed, or NULL
+ * (asyncio/proxy.c). */
+bidepy_task *bidepy_proxy_here(bidepy_state *st);
+bool bidepy_is_proxy(const bidepy_task *task);
+
+/** The native task, or the stand-in of an eager task of asyncio that runs
+ * inside its step. */
+bidepy_task *bidepy_task_seen(bidepy_task *self);
+
 static inline bidepy_task *
 bidepy_task_here(bidepy_state *st)
 {
     bide_task *t = bide_task_current();
-    if (!t || t->resume != bidepy_task_resume)
+    if (!t)
         return NULL;
     bidepy_task *self = bidepy_task_of(t);
-    return self->st == st ? self : NULL;
+    if (t->resume != bidepy_task_resume)
+        return bidepy_proxy_here(st);
+    if (self->st != st)
+        return NULL;
+    return self->runtime->shown ? bidepy_task_seen(self) : self;
 }
 
 static inline bidepy_task *
@@ -112,6 +129,12 @@ struct bidepy_entry {
 /** Enters `e`, whose scope is initialised, for `task`. 0 or an error. */
 int bidepy_enter(bidepy_entry *e, bidepy_task *task, bide_token *token,
                  PyObject *owner);
+
+/** The same for a `with` block: refused (-1, BIDE_EHOST) with RuntimeError in a
+ * task of asyncio's, whose other waits the core does not know. */
+int bidepy_refuse_block(bidepy_task *task);
+int bidepy_enter_block(bidepy_entry *e, bidepy_task *task, bide_token *token,
+                       PyObject *owner);
 
 /** Leaves `e`: as bide_scope_leave; BIDE_EHOST with RuntimeError when it is not
  * the innermost. May free the owner. */

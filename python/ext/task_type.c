@@ -411,7 +411,8 @@ current_task(PyObject *module, PyObject *unused)
 {
     (void)unused;
     bidepy_task *task = bidepy_task_here(bidepy_of_module(module));
-    return Py_NewRef(task ? (PyObject *)task : Py_None);
+    bool native = task && !bidepy_is_proxy(task);
+    return Py_NewRef(native ? (PyObject *)task : Py_None);
 }
 
 PyMethodDef bidepy_task_functions[] = {

@@ -241,7 +241,7 @@ token_enter(PyObject *token, PyObject *unused)
         return PyErr_NoMemory();
     bide_scope_init(&b->entry.scope);
     b->entry.ended = free_block;
-    int rc = bidepy_enter(&b->entry, task, k, token);
+    int rc = bidepy_enter_block(&b->entry, task, k, token);
     if (rc) {
         PyMem_Free(b);
         return bidepy_raise(self->st, rc, NULL);

@@ -1,13 +1,19 @@
 """What the C half calls where speed does not matter."""
 
+# mypy: ignore-errors
+# It stands on asyncio's own methods, which have no types.
 from __future__ import annotations
 
 import sys
 from asyncio import base_events, events, format_helpers
 from asyncio.log import logger
+from collections.abc import Callable
 from inspect import signature
 from traceback import StackSummary
 from typing import TYPE_CHECKING, Any
+
+from bide import _core
+from bide.aio._view import TaskView
 
 if TYPE_CHECKING:
     from bide.aio._loop import EventLoop
@@ -65,3 +71,13 @@ def run_foreign(loop: EventLoop, handle: events.Handle) -> None:
         run_debug(loop, handle)
     else:
         handle._run()
+
+
+def view(loop: EventLoop, task: _core.Task[Any]) -> TaskView:
+    return TaskView(loop, task)
+
+
+def by_keyword(method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Calls a method in C, which takes its arguments by position."""
+    bound = signature(method).bind(*args, **kwargs)
+    return method(*bound.args, **bound.kwargs)

@@ -1,17 +1,36 @@
 """The event loop's class: what of it is not hot, on asyncio's own methods."""
 
+# mypy: ignore-errors
+# It stands on asyncio's own methods, which have no types.
 from __future__ import annotations
 
 import asyncio
+import selectors
 import sys
 import threading
 import weakref
 from asyncio import base_events, events, unix_events
+from collections.abc import Coroutine
 from typing import Any
 
 from bide._core import BaseLoop
 from bide.aio._signals import SignalsMixin
 from bide.aio._transports import TransportsMixin
+
+
+class SelectorView:
+    """What transports of asyncio's ask a loop's selector: what is watched."""
+
+    def __init__(self, loop: BaseLoop) -> None:
+        self._loop = weakref.ref(loop)
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        loop = self._loop()
+        events = loop._watched(fileobj) if loop is not None else 0
+        if not events:
+            raise KeyError(f"{fileobj!r} is not registered")
+        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        return selectors.SelectorKey(fileobj, fd, events, None)
 
 
 class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
@@ -21,7 +40,7 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
     def __init__(self) -> None:
         # Not those of the selector loops: they make a selector and a pipe.
         base_events.BaseEventLoop.__init__(self)
-        self._selector = None
+        self._selector = SelectorView(self)
         self._transports: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary())
         self._bide_watched = {}
@@ -46,6 +65,39 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*hooks)
 
+    def _enter(self) -> None:
+        """A bide.run() begins, whose loop this is."""
+        self._thread_id = threading.get_ident()
+        events._set_running_loop(self)
+
+    def _finish(self) -> Coroutine[Any, Any, None] | None:
+        """At its end: what ends asyncio's tasks and threads, if there are."""
+        if not self._default_executor and not asyncio.all_tasks(self):
+            return None
+        return self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        tasks = asyncio.all_tasks(self)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if not task.cancelled() and task.exception() is not None:
+                self.call_exception_handler({
+                    "message": "unhandled exception at the end of bide.run()",
+                    "exception": task.exception(),
+                    "task": task,
+                })
+        await self.shutdown_default_executor()
+        self._default_executor = None
+
+    def _leave(self) -> None:
+        self._thread_id = None
+        events._set_running_loop(None)
+        self._remove_signal_handlers()
+        if self._default_executor is not None:
+            self._default_executor.shutdown(wait=False)
+
     def close(self) -> None:
         """Close the loop, which must not be running."""
         if self.is_running():
@@ -53,6 +105,7 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
         if self.is_closed():
             return
         base_events.BaseEventLoop.close(self)
+        self._selector = None
         self._remove_signal_handlers()
         self._shut()
         self._bide_watched.clear()

@@ -4,6 +4,8 @@ The loop's run has CPython wake it by a descriptor of its own, so a handler in
 Python runs at once; it need not learn the signal's number from a pipe.
 """
 
+# mypy: ignore-errors
+# It stands on asyncio's own methods, which have no types.
 from __future__ import annotations
 
 import errno
@@ -24,7 +26,7 @@ else:
 class SignalsMixin(_Base):
     _signal_handlers: dict[int, events.Handle]
 
-    def add_signal_handler(self, sig, callback, *args):  # type: ignore
+    def add_signal_handler(self, sig, callback, *args):
         """Call callback(*args) in the loop whenever the signal arrives."""
         if (coroutines.iscoroutine(callback)
                 or coroutines.iscoroutinefunction(callback)):
@@ -58,7 +60,7 @@ class SignalsMixin(_Base):
         if not self.is_closed():
             self._handle_signal(sig)
 
-    def remove_signal_handler(self, sig):  # type: ignore
+    def remove_signal_handler(self, sig):
         """Stop handling the signal; whether it was handled."""
         self._check_signal(sig)
         if self._signal_handlers.pop(sig, None) is None:

@@ -26,8 +26,12 @@ static int
 fill(bidepy_state *st, bidepy_aio *aio, PyObject *module)
 {
     aio->future_class = import_from("asyncio", "Future");
+    aio->tasks = PyImport_ImportModule("asyncio.tasks");
+    aio->socket_class = import_from("socket", "socket");
+    aio->stock = import_from("asyncio.unix_events", "_UnixSelectorEventLoop");
     aio->helpers = PyImport_ImportModule("bide.aio._helpers");
-    if (!aio->future_class || !aio->helpers || set_strings(aio))
+    if (!aio->future_class || !aio->helpers || !aio->tasks ||
+        !aio->socket_class || !aio->stock || set_strings(aio))
         return -1;
     return bidepy_handles_init(st, aio, module);
 }
@@ -55,6 +59,9 @@ bidepy_aio_clear(bidepy_state *st)
     Py_CLEAR(aio->timer_handle);
     Py_CLEAR(aio->future_class);
     Py_CLEAR(aio->helpers);
+    Py_CLEAR(aio->tasks);
+    Py_CLEAR(aio->socket_class);
+    Py_CLEAR(aio->stock);
 #define X(name) Py_CLEAR(aio->str.name);
     BIDEPY_AIO_STRINGS(X)
 #undef X
@@ -74,6 +81,9 @@ bidepy_aio_traverse(bidepy_state *st, visitproc visit, void *arg)
     Py_VISIT(aio->timer_handle);
     Py_VISIT(aio->future_class);
     Py_VISIT(aio->helpers);
+    Py_VISIT(aio->tasks);
+    Py_VISIT(aio->socket_class);
+    Py_VISIT(aio->stock);
     return 0;
 }
 
@@ -92,4 +102,56 @@ bidepy_aio_need(bidepy_state *st, PyObject *module)
         return aio;
     bidepy_aio_clear(st);
     return NULL;
+}
+
+/* -- in a bide.run() --------------------------------------------------------
+ */
+
+int
+bidepy_aio_begin(bidepy_runtime *runtime)
+{
+    bidepy_state *st = runtime->st;
+    PyObject *class = import_from("bide.aio._loop", "EventLoop");
+    st->adopting = runtime;
+    PyObject *loop = class ? PyObject_CallNoArgs(class) : NULL;
+    st->adopting = NULL;
+    Py_XDECREF(class);
+    runtime->aio_object = loop;
+    PyObject *done = loop ? PyObject_CallMethod(loop, "_enter", NULL) : NULL;
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+bool
+bidepy_aio_finish(bidepy_runtime *runtime)
+{
+    if (!runtime->aio)
+        return false;
+    PyObject *coro = PyObject_CallMethod(runtime->aio_object, "_finish", NULL);
+    bidepy_task *task = NULL;
+    if (coro && coro != Py_None) {
+        bidepy_spawn how = {.coro = coro, .scope = &runtime->cleanup};
+        task = bidepy_task_spawn(runtime, &how);
+    }
+    bool none = coro == Py_None;
+    Py_XDECREF(coro);
+    if (!task && !none)
+        PyErr_WriteUnraisable(runtime->aio_object);
+    Py_XDECREF((PyObject *)task);
+    return task != NULL;
+}
+
+void
+bidepy_aio_end(bidepy_runtime *runtime)
+{
+    PyObject *loop = runtime->aio_object;
+    if (!loop)
+        return;
+    PyObject *done = PyObject_CallMethod(loop, "_leave", NULL);
+    if (!done)
+        PyErr_WriteUnraisable(loop);
+    Py_XDECREF(done);
+    if (runtime->aio)
+        bidepy_loop_shut(runtime->aio);
+    Py_CLEAR(runtime->aio_object);
 }

@@ -27,13 +27,16 @@
     X(call_exception_handler)                                                  \
     X(cancel)                                                                  \
     X(result)                                                                  \
+    X(_bide_proxy)                                                             \
     X(_run)
 
 /** Made by the first loop, of modules and classes of asyncio. */
 typedef struct bidepy_aio {
     PyTypeObject *handle, *timer_handle;
-    PyObject *loop_class;   /* bide.aio.EventLoop */
     PyObject *future_class; /* asyncio.Future */
+    PyObject *tasks;        /* asyncio.tasks */
+    PyObject *socket_class; /* socket.socket */
+    PyObject *stock;        /* asyncio's own loop class */
     PyObject *helpers;      /* bide.aio._helpers: cold halves in Python */
     struct {
 #define X(name) PyObject *name;
@@ -147,6 +150,7 @@ struct bidepy_loop {
     bidepy_link armed;      /* head: timer handles */
     struct bidepy_fd **fds; /* by descriptor */
     size_t fd_room;
+    char *scratch;   /* sock_recv() */
     unsigned called; /* since the last poll */
     bool posted, stopping, closed, debug;
 };

@@ -57,6 +57,34 @@ check(bidepy_loop *self, const char *function, PyObject *callback, bool here)
     return done ? 0 : -1;
 }
 
+/* With arguments by keyword: once more, with them in their places. */
+static PyObject *
+by_keyword(bidepy_loop *self, const char *function, PyObject *const *args,
+           Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *method = PyObject_GetAttrString((PyObject *)self, function);
+    PyObject *helper =
+        PyObject_GetAttrString(self->st->aio->helpers, "by_keyword");
+    PyObject *given = PyTuple_New(nargs + 1), *named = PyDict_New();
+    PyObject *result = NULL;
+    if (method && helper && given && named) {
+        PyTuple_SET_ITEM(given, 0, Py_NewRef(method));
+        for (Py_ssize_t i = 0; i < nargs; i++)
+            PyTuple_SET_ITEM(given, i + 1, Py_NewRef(args[i]));
+        int rc = 0;
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames) && rc == 0; i++)
+            rc = PyDict_SetItem(named, PyTuple_GET_ITEM(kwnames, i),
+                                args[nargs + i]);
+        if (rc == 0)
+            result = PyObject_Call(helper, given, named);
+    }
+    Py_XDECREF(named);
+    Py_XDECREF(given);
+    Py_XDECREF(helper);
+    Py_XDECREF(method);
+    return result;
+}
+
 /* `skip` arguments of the method's own come before the callback. */
 static int
 parse(bidepy_loop *self, const char *function, PyObject *const *args,
@@ -82,6 +110,8 @@ soon(bidepy_loop *self, const char *function, PyObject *const *args,
      Py_ssize_t nargs, PyObject *kwnames, bool here)
 {
     bidepy_call call;
+    if (kwnames && nargs < 1)
+        return by_keyword(self, function, args, nargs, kwnames);
     if (parse(self, function, args, nargs, 0, kwnames, &call) ||
         check(self, function, call.callback, here))
         return NULL;
@@ -188,6 +218,8 @@ later(bidepy_loop *self, const char *function, PyObject *const *args,
       Py_ssize_t nargs, PyObject *kwnames, bool relative)
 {
     bidepy_call call;
+    if (kwnames && nargs < 2)
+        return by_keyword(self, function, args, nargs, kwnames);
     if (parse(self, function, args, nargs, 1, kwnames, &call))
         return NULL;
     if (args[0] == Py_None) {

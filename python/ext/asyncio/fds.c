@@ -49,16 +49,19 @@ is_over(const bidepy_handle *handle)
 static void
 on_ready(bide_interest *watch, unsigned events)
 {
-    bidepy_fd *entry = bidepy_container(watch, bidepy_fd, watch);
+    bidepy_fd *entry = bidepy_container(watch, bidepy_fd, interest);
     if (events & BIDE_READABLE)
         queue(entry, entry->handles[BIDEPY_READER]);
     if (events & BIDE_WRITABLE)
         queue(entry, entry->handles[BIDEPY_WRITER]);
+    if (entry->interest.wanted & BIDE_EDGE)
+        return;
     for (int side = 0; side < BIDEPY_SIDES; side++)
-        if (is_over(entry->handles[side])) {
+        if (is_over(entry->handles[side]))
             Py_CLEAR(entry->handles[side]);
-            bidepy_fd_update(entry);
-        }
+    if (((events & BIDE_READABLE) && !entry->handles[BIDEPY_READER]) ||
+        ((events & BIDE_WRITABLE) && !entry->handles[BIDEPY_WRITER]))
+        bidepy_fd_update(entry, 0);
 }
 
 bidepy_fd *
@@ -82,25 +85,31 @@ bidepy_fd_need(bidepy_loop *self, int fd)
     }
     entry->loop = self;
     entry->fd = fd;
-    bide_interest_init(&entry->watch, on_ready);
+    bide_interest_init(&entry->interest, on_ready);
     self->fds[fd] = entry;
     return entry;
 }
 
+/* Handles are told while it holds; without any, a socket's interest has an
+ * edge. With both, what is waited for is added. */
 int
-bidepy_fd_update(bidepy_fd *entry)
+bidepy_fd_update(bidepy_fd *entry, unsigned also)
 {
-    unsigned interest = 0;
+    bide_interest *interest = &entry->interest;
+    unsigned wanted = 0;
     if (entry->handles[BIDEPY_READER])
-        interest |= BIDE_READABLE;
+        wanted |= BIDE_READABLE;
     if (entry->handles[BIDEPY_WRITER])
-        interest |= BIDE_WRITABLE;
-    if (!interest) {
-        bide_interest_stop(&entry->watch);
-        return 0;
-    }
-    return bide_interest_set(&entry->watch, entry->loop->runtime->loop,
-                             entry->fd, interest);
+        wanted |= BIDE_WRITABLE;
+    if (wanted)
+        wanted |= also | bide_interest_waited(interest);
+    else if (entry->socket)
+        wanted = BIDE_READABLE | BIDE_WRITABLE | BIDE_EDGE;
+    if (wanted)
+        return bide_interest_set(interest, entry->loop->runtime->loop,
+                                 entry->fd, wanted);
+    bide_interest_stop(interest);
+    return 0;
 }
 
 void
@@ -114,7 +123,7 @@ bidepy_loop_drop_fds(bidepy_loop *self)
         bidepy_fd *entry = fds[i];
         if (!entry)
             continue;
-        bide_interest_stop(&entry->watch);
+        bide_interest_stop(&entry->interest);
         for (int side = 0; side < BIDEPY_SIDES; side++)
             Py_CLEAR(entry->handles[side]);
         Py_CLEAR(entry->socket);
@@ -178,7 +187,7 @@ add(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs, int side)
         return NULL;
     bidepy_handle *before = entry->handles[side];
     entry->handles[side] = (bidepy_handle *)Py_NewRef(handle);
-    int rc = bidepy_fd_update(entry);
+    int rc = bidepy_fd_update(entry, 0);
     if (rc) {
         Py_SETREF(entry->handles[side], before);
         Py_DECREF(handle);
@@ -203,7 +212,7 @@ take_off(bidepy_loop *self, PyObject *file, int side)
     if (!handle)
         Py_RETURN_FALSE;
     entry->handles[side] = NULL;
-    bidepy_fd_update(entry); /* the descriptor may be closed: no error */
+    bidepy_fd_update(entry, 0); /* the descriptor may be closed: no error */
     bidepy_handle_cancel(handle);
     Py_DECREF(handle);
     Py_RETURN_TRUE;
@@ -233,7 +242,23 @@ remove_writer(PyObject *self, PyObject *file)
     return take_off((bidepy_loop *)self, file, BIDEPY_WRITER);
 }
 
+static PyObject *
+watched(PyObject *self, PyObject *file)
+{
+    int fd = number_of(file);
+    if (fd == -1 && PyErr_Occurred())
+        return NULL;
+    bidepy_fd *entry = bidepy_fd_find((bidepy_loop *)self, fd);
+    long events = 0;
+    if (entry && entry->handles[BIDEPY_READER])
+        events |= BIDE_READABLE;
+    if (entry && entry->handles[BIDEPY_WRITER])
+        events |= BIDE_WRITABLE;
+    return PyLong_FromLong(events);
+}
+
 PyMethodDef bidepy_loop_fd_methods[] = {
+    {"_watched", watched, METH_O, NULL},
     {"_add_reader", BIDEPY_METHOD(add_reader), METH_FASTCALL,
      "_add_reader($self, fd, callback, *args)\n--\n\n"},
     {"_add_writer", BIDEPY_METHOD(add_writer), METH_FASTCALL,

@@ -9,10 +9,10 @@
 enum { BIDEPY_READER, BIDEPY_WRITER, BIDEPY_SIDES };
 
 typedef struct bidepy_fd {
-    bide_interest watch;
+    bide_interest interest;
     bidepy_loop *loop;                    /* borrowed: its owner */
     bidepy_handle *handles[BIDEPY_SIDES]; /* strong, or NULL */
-    PyObject *socket; /* weak reference to whom `watch` is set for, or NULL */
+    PyObject *socket; /* weak reference to whose it is (sock.c), or NULL */
     int fd;
 } bidepy_fd;
 
@@ -22,8 +22,9 @@ bidepy_fd *bidepy_fd_find(bidepy_loop *self, int fd);
 /** The entry of `fd`, which must not be negative; NULL with MemoryError. */
 bidepy_fd *bidepy_fd_need(bidepy_loop *self, int fd);
 
-/** Has the watch match the entry. As bide_interest_set. */
-int bidepy_fd_update(bidepy_fd *entry);
+/** Has the interest match the entry, and `also`, what somebody is about to wait
+ * for. As bide_interest_set. */
+int bidepy_fd_update(bidepy_fd *entry, unsigned also);
 
 int bidepy_loop_visit_fds(bidepy_loop *self, visitproc visit, void *arg);
 

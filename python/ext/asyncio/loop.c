@@ -170,7 +170,7 @@ static void
 go_on_later(bidepy_loop *self)
 {
     bide_wait_init(&self->wait, &self->task);
-    if (self->ring.count || self->stopping)
+    if (self->ring.count || (self->stopping && self->runtime->serving))
         bide_yield(&self->wait);
     else
         bide_park(&self->wait);
@@ -239,6 +239,8 @@ bidepy_loop_shut(bidepy_loop *self)
         Py_DECREF(bidepy_ring_pop(&self->ring));
     PyMem_Free(self->ring.items);
     self->ring = (bidepy_ring){.items = NULL};
+    PyMem_Free(self->scratch);
+    self->scratch = NULL;
     if (self->runtime->aio != self)
         return;
     self->runtime->aio = NULL;

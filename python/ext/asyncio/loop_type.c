@@ -1,6 +1,8 @@
 /* BaseLoop, the C base of bide.EventLoop: its life, and running it. */
 #include "fds.h"
 #include "../run.h"
+#include "bridge.h"
+#include "sock.h"
 
 #include <unistd.h>
 
@@ -46,6 +48,12 @@ stop(PyObject *loop, PyObject *unused)
 {
     (void)unused;
     bidepy_loop *self = (bidepy_loop *)loop;
+    if (bidepy_running == self->runtime && !self->runtime->serving) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "stop() is not for the loop of bide.run(), which ends "
+                        "when its main coroutine does");
+        return NULL;
+    }
     self->stopping = true;
     if (!self->closed && bide_loop_current() == self->runtime->loop)
         bidepy_loop_wake_here(self);
@@ -205,7 +213,7 @@ static PyMethodDef run_methods[] = {
     {"_shut", shut, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
-/* The type's methods stand in three tables. */
+/* The type's methods stand in several tables. */
 static int
 add_methods(PyTypeObject *type, PyMethodDef *methods)
 {
@@ -226,10 +234,23 @@ bidepy_loop_type_init(bidepy_state *st)
 {
     PyTypeObject *type = st->type.loop;
     if (add_methods(type, bidepy_loop_call_methods) ||
-        add_methods(type, bidepy_loop_fd_methods))
+        add_methods(type, bidepy_loop_fd_methods) ||
+        add_methods(type, bidepy_loop_sock_methods))
         return -1;
     PyType_Modified(type);
     return 0;
+}
+
+/* As of any object; that it was asked for tells that asyncio looks the loop up.
+ */
+static Py_hash_t
+loop_hash(PyObject *loop)
+{
+    bidepy_loop *self = (bidepy_loop *)loop;
+    if (bidepy_running == self->runtime && !self->runtime->shown)
+        bidepy_view_show(self);
+    size_t bits = (size_t)(uintptr_t)loop;
+    return (Py_hash_t)(bits >> 4 | bits << (8 * sizeof bits - 4));
 }
 
 static PyType_Slot loop_slots[] = {{Py_tp_doc, "The C base of bide.EventLoop."},
@@ -239,6 +260,7 @@ static PyType_Slot loop_slots[] = {{Py_tp_doc, "The C base of bide.EventLoop."},
                                    {Py_tp_clear, loop_clear},
                                    {Py_tp_methods, run_methods},
                                    {Py_tp_getset, loop_getset},
+                                   {Py_tp_hash, loop_hash},
                                    {0, NULL}};
 
 PyType_Spec bidepy_loop_spec = {

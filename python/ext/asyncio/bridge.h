@@ -1,0 +1,48 @@
+/* bridge.h - native tasks and asyncio's, seen from each other. */
+#ifndef BIDEPY_BRIDGE_H
+#define BIDEPY_BRIDGE_H
+
+#include "aio.h"
+
+/* -- native tasks that await what is asyncio's (foreign.c) ----------------- */
+
+/** `yielded` (borrowed) came out of the coroutine of `task`, and no operation
+ * of ours made it. 1: an asyncio future, or None: `task` waits until it is
+ * done. 0: neither. -1 with an exception. */
+int bidepy_foreign_wait(bidepy_task *task, PyObject *yielded);
+
+/** The wait is over, or its task is. */
+void bidepy_foreign_end(bidepy_task *task);
+
+/* -- native tasks as asyncio sees them (view.c) -----------------------------
+ */
+
+/** asyncio asks which task of `loop` runs: if a native one does, asyncio gets
+ * to see it until the end of its step. */
+void bidepy_view_show(bidepy_loop *loop);
+void bidepy_view_hide(bidepy_runtime *runtime);
+
+/** The native task has ended; its view learns how. */
+void bidepy_view_settle(bidepy_task *task);
+
+/** asyncio's cancel(): the wait of `task`, or its next step, ends with one
+ * CancelledError. */
+int bidepy_task_cancel_once(bidepy_task *task, PyObject *message);
+
+/** Throws the CancelledError that is due: it does not stay set. New. */
+PyObject *bidepy_task_take_cancel(bidepy_task *task);
+
+/* -- tasks of asyncio that await what is ours (proxy.c) ---------------------
+ */
+
+/** The stand-in of an asyncio task in the core: a task driven by asyncio. It is
+ * at the same time the future that asyncio's task waits for. */
+typedef struct bidepy_proxy {
+    bidepy_task base;
+    PyObject *callback; /* to be called when the wait is over */
+    PyObject *callback_context;
+    PyObject *message; /* of a cancel() */
+    bool cancelled, finished;
+} bidepy_proxy;
+
+#endif

@@ -1,0 +1,52 @@
+"""Tests of CPython's that look inside its own loop, and so are not for another.
+
+Each pattern (fnmatch, of module.Class.method) has its reason. None of them is
+about what a program can see a loop do.
+"""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatch
+
+SIGNAL_MODULE = "replaces the module `signal` inside asyncio.unix_events"
+CHILD = ("the child of its process pool makes an asyncio loop of the default "
+         "class, which the runner has replaced by a function it cannot pickle")
+SELECTOR = "counts the descriptors of BaseSelectorEventLoop's own pipe"
+PATCHES = "replaces parts of asyncio.unix_events under the loop"
+
+EXCLUDED = {
+    "test_events.*.test_internal_fds": SELECTOR,
+    "test_events.*.test_get_event_loop_new_process": CHILD,
+    "test_runners.RunTests.test_loop_factory_default_event_loop":
+        "compares with asyncio.EventLoop, which the runner has replaced",
+    "test_unix_events.SelectorEventLoopSignalTests.test_add_signal_handler*":
+        SIGNAL_MODULE,
+    "test_unix_events.SelectorEventLoopSignalTests.test_remove_signal_handler*":
+        SIGNAL_MODULE,
+    "test_unix_events.SelectorEventLoopSignalTests.test_close*": SIGNAL_MODULE,
+}
+
+# The same mixin once for each selector: one stands for all; and the watchers of
+# child processes, which are asyncio's own whatever the loop.
+REPEATS = (
+    "*.PollEventLoopTests.*",
+    "*.SelectEventLoopTests.*",
+    "*.SubprocessSafeWatcherTests.*",
+    "*.SubprocessFastWatcherTests.*",
+    "*.SubprocessPidfdWatcherTests.*",
+    "*.MultiLoopChildWatcherTests.*",
+)
+
+# Of few versions only.
+EXCLUDED_IN: dict[tuple[int, int], dict[str, str]] = {}
+
+
+def is_excluded(name: str) -> bool:
+    only_here = EXCLUDED_IN.get(sys.version_info[:2], {})
+    return any(fnmatch(name, pattern)
+               for pattern in (*EXCLUDED, *only_here))
+
+
+def is_repeat(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in REPEATS)
