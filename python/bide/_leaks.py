@@ -39,14 +39,17 @@ def check(
     """Runs `main` by `run`; LeakError for what is left afterwards. An error of
     `main` itself comes first."""
     found: list[str] = []
+    # As the run begins: what the first run of a process opens for good is there.
+    descriptors: dict[int, str] = {}
 
     async def watched() -> _T:
+        descriptors.update(_descriptors())
         result = await main()
         found.extend(_left_running())
         return result
 
     gc.collect()
-    objects, descriptors = _objects(), _descriptors()
+    objects = _objects()
     result = run(watched)
     gc.collect()
     found.extend(_new_objects(objects, result))
