@@ -509,3 +509,25 @@ def test_sock_accept(loop):
                     assert address == client.getsockname()
 
     run(loop, main())
+
+
+# -- names ---------------------------------------------------------------------
+
+
+def test_literal_addresses_need_no_thread(loop):
+    async def main():
+        def refuse(*args):
+            raise AssertionError("a thread")
+
+        loop.run_in_executor = refuse
+        for host, port in (("127.0.0.1", 80), ("::1", "80"), (b"127.0.0.1", 0)):
+            found = await loop.getaddrinfo(host, port,
+                                           type=socket.SOCK_STREAM)
+            assert found == socket.getaddrinfo(host, port,
+                                               type=socket.SOCK_STREAM)
+        with pytest.raises(socket.gaierror):
+            await loop.getaddrinfo("127.0.0.1", 80, family=socket.AF_INET6)
+        with pytest.raises(AssertionError, match="a thread"):
+            await loop.getaddrinfo("localhost", 80)
+
+    run(loop, main())

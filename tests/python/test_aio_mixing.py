@@ -453,3 +453,30 @@ def test_loop_closed_with_waiting_tasks():
     loop.run_until_complete(main())
     loop.close()
     gc.collect()
+
+
+def test_native_tasks_end_with_asyncio_run():
+    async def background():
+        try:
+            await bide.sleep(60)
+        finally:
+            with bide.shield(60):
+                await bide.sleep(0)
+            ended.append("cleanup")
+
+    async def failing():
+        try:
+            await bide.sleep(60)
+        finally:
+            raise KeyError("at the end")
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: ended.append(type(context["exception"])))
+        bide.spawn(background())
+        bide.spawn(failing())
+        await asyncio.sleep(0.001)
+
+    ended = []
+    aio(main())
+    assert sorted(map(str, ended)) == ["<class 'KeyError'>", "cleanup"]

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bide._core import BaseLoop
+from bide.aio._names import NamesMixin
 from bide.aio._signals import SignalsMixin
 from bide.aio._transports import TransportsMixin
 
@@ -33,7 +34,7 @@ class SelectorView:
         return selectors.SelectorKey(fileobj, fd, events, None)
 
 
-class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
+class EventLoop(TransportsMixin, BaseLoop, SignalsMixin, NamesMixin,
                 unix_events._UnixSelectorEventLoop):
     """An asyncio event loop on bide's reactor."""
 
@@ -93,10 +94,30 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin,
 
     def _leave(self) -> None:
         self._thread_id = None
+        self._bide_watched.clear()
         events._set_running_loop(None)
         self._remove_signal_handlers()
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)
+
+    async def shutdown_asyncgens(self) -> None:
+        """End native tasks and asynchronous generators that are left."""
+        tasks = self._native_tasks()
+        for task in tasks:
+            task.cancel("the loop is ending")
+        for task in tasks:
+            try:
+                await task
+            except asyncio.CancelledError:
+                if not task.cancelled():
+                    raise
+            except Exception as exc:
+                self.call_exception_handler({
+                    "message": "unhandled exception of a native task at the "
+                               "end of the loop",
+                    "exception": exc,
+                })
+        await super().shutdown_asyncgens()
 
     def close(self) -> None:
         """Close the loop, which must not be running."""

@@ -71,6 +71,25 @@ shut(PyObject *loop, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static void
+collect(bide_task *t, void *list)
+{
+    if (t->resume == bidepy_task_resume &&
+        PyList_Append(list, (PyObject *)bidepy_task_of(t)))
+        PyErr_Clear();
+}
+
+static PyObject *
+native_tasks(PyObject *loop, PyObject *unused)
+{
+    (void)unused;
+    bidepy_loop *self = (bidepy_loop *)loop;
+    PyObject *list = PyList_New(0);
+    if (list && !self->closed)
+        bide_loop_each_task(self->runtime->loop, collect, list);
+    return list;
+}
+
 /* -- attributes that asyncio's own methods use ----------------------------- */
 
 static int
@@ -211,6 +230,7 @@ static PyMethodDef run_methods[] = {
      "stop($self)\n--\n\n"
      "Have run_forever() return when the callbacks that are due have run."},
     {"_shut", shut, METH_NOARGS, NULL},
+    {"_native_tasks", native_tasks, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
 /* The type's methods stand in several tables. */

@@ -1,0 +1,41 @@
+"""Names of hosts: an address in figures needs no thread."""
+
+# mypy: ignore-errors
+# It stands on asyncio's own methods, which have no types.
+from __future__ import annotations
+
+import socket
+
+
+def _is_literal(host: object) -> bool:
+    if isinstance(host, bytes):
+        try:
+            host = host.decode("ascii")
+        except UnicodeDecodeError:
+            return False
+    if not isinstance(host, str) or "%" in host:
+        return False
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _is_number(port: object) -> bool:
+    return (port is None or isinstance(port, int)
+            or (isinstance(port, (str, bytes)) and port.isdigit()))
+
+
+class NamesMixin:
+    async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0,
+                          flags=0):
+        """The addresses of a host, as socket.getaddrinfo()."""
+        if self.get_debug() or not _is_literal(host) or not _is_number(port):
+            return await super().getaddrinfo(
+                host, port, family=family, type=type, proto=proto, flags=flags)
+        return socket.getaddrinfo(
+            host, port, family, type, proto,
+            flags | socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
