@@ -1134,10 +1134,31 @@ BIDE_API int bide_stream_peer(const bide_stream *s, bide_address *out);
 
 /* -- tcp ------------------------------------------------------------------ */
 
-/** Resolves `host` (a name, an IPv4 or IPv6 address), tries its addresses in
- * turn and, on success, leaves a new reference to the stream in
- * `w->value.as.ptr`. BIDE_ENAME or the last system error. `host` is copied. */
+/** Resolves `host` (a name, an IPv4 or IPv6 address), tries its addresses, the
+ * families in turns, each beside those before it when they take their time
+ * (RFC 8305), and, on success of the first, closes the others and leaves a new
+ * reference to the stream in `w->value.as.ptr`. BIDE_ENAME or the last system
+ * error. `host` is copied. */
 BIDE_API int bide_tcp_connect(const char *host, int port, bide_wait *w);
+
+typedef struct bide_tcp_connect_options {
+    /** The numeric address (NULL: any) and port (0: any) to connect from. */
+    const char *local_host;
+    int local_port;
+    /** How long an address has to itself before the next is tried beside it,
+     * in ns; 0: 250 ms. */
+    int64_t stagger;
+    /** Not NULL: where each address that failed is written, with why: "::1 port
+     * 80: connection refused; 127.0.0.1 port 80: ...". Borrowed until the wait
+     * is over. */
+    char *report;
+    size_t report_size;
+} bide_tcp_connect_options;
+
+/** bide_tcp_connect with options; `o` may be NULL, and is read in the call. */
+BIDE_API int bide_tcp_connect_with(const char *host, int port,
+                                   const bide_tcp_connect_options *o,
+                                   bide_wait *w);
 
 typedef struct bide_tcp_options {
     int backlog;     /* 0: 1024 */
@@ -1154,6 +1175,15 @@ BIDE_API int bide_tcp_listen(const char *host, int port,
 BIDE_API int bide_tcp_nodelay(bide_stream *s, bool on);
 /** `delay` in seconds, at least 1. */
 BIDE_API int bide_tcp_keepalive(bide_stream *s, bool on, unsigned delay);
+
+/** Of keepalive: seconds between probes, and how many unanswered ones end the
+ * connection (ETIMEDOUT); 0: as the system has it. ENOTSUP. */
+BIDE_API int bide_tcp_keepalive_probes(bide_stream *s, unsigned interval,
+                                       unsigned count);
+
+/** Closes the stream; of TCP, what is not sent is dropped and the peer sees a
+ * reset. */
+BIDE_API void bide_stream_abort(bide_stream *s);
 
 /** ref and unref: any thread; the last unref closes. */
 BIDE_API bide_listener *bide_listener_ref(bide_listener *l);

@@ -1,14 +1,24 @@
-/* Connecting: resolve, then one address after the other until one answers.
+/* Connecting: resolve, then race the addresses (RFC 8305): one after the other
+ * is tried, each a little after the one before or as soon as that one has
+ * failed; the first to answer wins and the others are closed.
  *
- * An attempt outlives a cancelled wait: it goes when the look-up or the request
- * of libuv that holds it is over. Invariant: `wait` is NULL from then on. */
+ * Invariants
+ * - A racer is libuv's until its callback; `owner` is NULL once the attempt is
+ *   over, and then the callback only frees it.
+ * - An attempt goes when its wait ends, or, while the look-up still runs, with
+ *   that: `wait` is NULL from then on. */
 #include "connect.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "address.h"
 #include "alloc.h"
 #include "dns.h"
 #include "stream_state.h"
 #include "tcp.h"
+
+static const int64_t stagger = INT64_C(250000000); /* ns, of RFC 8305 */
 
 typedef struct attempt {
     bide_wait *wait;
@@ -17,11 +27,24 @@ typedef struct attempt {
     bide__lookup lookup;
     bide__addresses *addresses;
     size_t next;
-    int error;           /* of the last address tried */
-    bide_stream *stream; /* being connected */
-    bide__then *then;    /* may be NULL */
-    uv_connect_t request;
+    int error;        /* of the last address that failed */
+    bide__then *then; /* may be NULL */
+    bide_link racers;
+    bide_timer timer;
+    int64_t stagger;
+    bool has_local, any_local;
+    bide__sockaddr local;
+    char *report; /* where what failed is written, of the caller */
+    size_t room;
 } attempt;
+
+typedef struct racer {
+    attempt *owner;
+    bide_link link;
+    bide_stream *stream;
+    const bide__sockaddr *to; /* of the owner */
+    uv_connect_t request;
+} racer;
 
 static bool abort_connect(bide_wait *w, bool forced);
 
@@ -32,9 +55,23 @@ static const bide_wait_kind kind = {
     .undo = bide__tcp_undo,
 };
 
+/* -- ends ----------------------------------------------------------------- */
+
+/* Closing a stream ends its request, whose callback frees the racer. */
+static void
+dismiss(racer *r)
+{
+    bide__list_remove(&r->link);
+    r->owner = NULL;
+    bide_stream_unref(r->stream);
+}
+
 static void
 destroy(attempt *a)
 {
+    bide_timer_stop(a->loop, &a->timer);
+    while (!bide__list_empty(&a->racers))
+        dismiss(bide__of(a->racers.next, racer, link));
     bide__lookup_fini(&a->lookup);
     if (a->then)
         a->then->drop(a->then);
@@ -43,74 +80,135 @@ destroy(attempt *a)
 }
 
 static void
-finish(attempt *a, int status)
+finish(attempt *a, int status, bide_stream *winner)
 {
     bide_wait *w = a->wait;
     w->object = NULL;
-    if (status == 0)
-        w->value.as.ptr = a->stream;
+    w->value.as.ptr = winner;
     if (status == 0 && a->then)
-        status = a->then->run(a->then, w, a->stream);
+        status = a->then->run(a->then, w, winner);
     destroy(a);
     if (status != BIDE_PARKED)
         bide__io_fire(w, status);
 }
 
+/* Adds "::1 port 80: connection refused" to the report. */
 static void
-drop_stream(attempt *a)
+note(attempt *a, const bide__sockaddr *to, int error)
 {
-    bide_stream_unref(a->stream);
-    a->stream = NULL;
+    bide_address text;
+    a->error = error;
+    if (!a->report || bide__address_text(to, &text))
+        return;
+    size_t used = strlen(a->report);
+    snprintf(a->report + used, a->room - used, "%s%s port %d: %s",
+             used ? "; " : "", text.host, text.port, bide_strerror(error));
 }
 
-/* -- one address after the other ------------------------------------------ */
+/* -- the race ------------------------------------------------------------- */
 
-static int try_next(attempt *a);
+static int start_next(attempt *a);
 
 static void
 on_connect(uv_connect_t *request, int status)
 {
-    attempt *a = request->data;
-    if (!a->wait) {
-        destroy(a);
+    racer *r = request->data;
+    attempt *a = r->owner;
+    bide_stream *s = r->stream;
+    if (!a) {
+        bide__free(r);
         return;
     }
+    const bide__sockaddr *to = r->to;
+    bide__list_remove(&r->link);
+    bide__free(r);
     if (status == 0) {
-        uv_tcp_nodelay(&a->stream->uv.tcp, 1);
-        finish(a, 0);
+        uv_tcp_nodelay(&s->uv.tcp, 1);
+        finish(a, 0, s);
         return;
     }
-    a->error = status;
-    drop_stream(a);
-    int rc = try_next(a);
+    bide_stream_unref(s);
+    note(a, to, status);
+    int rc = start_next(a);
     if (rc)
-        finish(a, rc);
+        finish(a, rc, NULL);
+}
+
+/* The address to connect from, to `to`; false: it is of the other family. */
+static bool
+local_for(const attempt *a, const bide__sockaddr *to, bide__sockaddr *out)
+{
+    *out = a->local;
+    if (a->any_local && to->any.sa_family == AF_INET6)
+        bide__address_literal("::", ntohs(a->local.v4.sin_port), out);
+    return out->any.sa_family == to->any.sa_family;
 }
 
 static int
-try_one(attempt *a, const bide__sockaddr *address)
+connect_stream(attempt *a, racer *r)
 {
-    int rc = bide__tcp_new(a->loop, &a->stream);
+    bide__sockaddr local;
+    uv_tcp_t *tcp = &r->stream->uv.tcp;
+    if (a->has_local && !local_for(a, r->to, &local))
+        return UV_EAFNOSUPPORT;
+    int rc = a->has_local ? uv_tcp_bind(tcp, &local.any, 0) : 0;
     if (rc)
         return rc;
-    a->request.data = a;
-    rc = uv_tcp_connect(&a->request, &a->stream->uv.tcp, &address->any,
-                        on_connect);
+    return uv_tcp_connect(&r->request, tcp, &r->to->any, on_connect);
+}
+
+static int
+start_one(attempt *a, const bide__sockaddr *to)
+{
+    racer *r = bide__alloc(sizeof *r);
+    if (!r)
+        return BIDE_ENOMEMORY;
+    r->owner = a;
+    r->to = to;
+    r->request.data = r;
+    int rc = bide__tcp_new(a->loop, &r->stream);
+    if (rc == 0) {
+        rc = connect_stream(a, r);
+        if (rc)
+            bide_stream_unref(r->stream);
+    }
     if (rc)
-        drop_stream(a);
+        bide__free(r);
+    else
+        bide__list_append(&a->racers, &r->link);
     return rc;
 }
 
-/* 0: a connection is being made. */
-static int
-try_next(attempt *a)
+static void
+on_pause_over(bide_timer *t)
 {
+    attempt *a = bide__of(t, attempt, timer);
+    int rc = start_next(a);
+    if (rc)
+        finish(a, rc, NULL);
+}
+
+/* Lets the next address run. 0: at least one is running. */
+static int
+start_next(attempt *a)
+{
+    bide_timer_stop(a->loop, &a->timer);
     while (a->next < a->addresses->count) {
-        a->error = try_one(a, &a->addresses->list[a->next++]);
-        if (a->error == 0)
-            return 0;
+        const bide__sockaddr *to = &a->addresses->list[a->next++];
+        int rc = start_one(a, to);
+        if (rc == 0)
+            break;
+        note(a, to, rc);
     }
-    return a->error;
+    if (bide__list_empty(&a->racers))
+        return a->error;
+    if (a->next == a->addresses->count)
+        return 0;
+    /* Without a timer the next one runs when the others have failed. */
+    (void)bide_timer_start(a->loop, &a->timer,
+                           bide_loop_now(a->loop, true) + a->stagger,
+                           on_pause_over);
+    return 0;
 }
 
 static void
@@ -123,10 +221,10 @@ on_resolved(bide__lookup *q, int status)
     }
     if (status == 0) {
         a->addresses = bide__addresses_from(q->found, a->port);
-        status = a->addresses ? try_next(a) : BIDE_ENOMEMORY;
+        status = a->addresses ? start_next(a) : BIDE_ENOMEMORY;
     }
     if (status)
-        finish(a, status);
+        finish(a, status, NULL);
 }
 
 /* -- the wait ------------------------------------------------------------- */
@@ -139,8 +237,9 @@ abort_connect(bide_wait *w, bool forced)
     bide__io_leave(w);
     w->object = NULL;
     a->wait = NULL;
-    if (a->stream)
-        drop_stream(a);
+    a->report = NULL;
+    if (a->addresses)
+        destroy(a);
     else
         bide__lookup_cancel(&a->lookup);
     return true;
@@ -153,18 +252,40 @@ start(attempt *a, const char *host)
     if (!bide__address_literal(host, a->port, &literal))
         return bide__lookup_start(&a->lookup, a->loop, host, on_resolved);
     a->addresses = bide__addresses_one(&literal);
-    return a->addresses ? try_next(a) : BIDE_ENOMEMORY;
+    return a->addresses ? start_next(a) : BIDE_ENOMEMORY;
 }
 
 static int
-submit(attempt *a, const char *host, int port, bide_wait *w)
+read_options(attempt *a, const bide_tcp_connect_options *o)
 {
+    a->stagger = o->stagger ? o->stagger : stagger;
+    a->report = o->report_size ? o->report : NULL;
+    a->room = o->report_size;
+    if (a->report)
+        *a->report = 0;
+    if (o->local_port < 0 || o->local_port > BIDE__PORT_MAX || o->stagger < 0)
+        return BIDE_EINVALID;
+    a->any_local = !o->local_host;
+    a->has_local = o->local_host || o->local_port;
+    if (!a->has_local ||
+        bide__address_literal(o->local_host ? o->local_host : "0.0.0.0",
+                              o->local_port, &a->local))
+        return 0;
+    return BIDE_EINVALID;
+}
+
+static int
+submit(attempt *a, const char *host, const bide_tcp_connect_options *o,
+       bide_wait *w)
+{
+    bide__list_init(&a->racers);
     a->wait = w;
     a->loop = w->task->loop;
-    a->port = port;
     a->error = BIDE_ENAME; /* a name without addresses */
     w->value = BIDE_NO_VALUE;
-    int rc = start(a, host);
+    int rc = read_options(a, o);
+    if (rc == 0)
+        rc = start(a, host);
     if (rc) {
         destroy(a);
         return rc;
@@ -173,8 +294,10 @@ submit(attempt *a, const char *host, int port, bide_wait *w)
 }
 
 int
-bide__connect(const char *host, int port, bide_wait *w, bide__then *then)
+bide__connect(const char *host, int port, const bide_tcp_connect_options *o,
+              bide_wait *w, bide__then *then)
 {
+    static const bide_tcp_connect_options defaults;
     int rc = bide__wait_refused(w->task);
     if (rc == 0 && (!host || !*host || port < 1 || port > BIDE__PORT_MAX))
         rc = BIDE_EINVALID;
@@ -185,11 +308,19 @@ bide__connect(const char *host, int port, bide_wait *w, bide__then *then)
         return rc ? rc : BIDE_ENOMEMORY;
     }
     a->then = then;
-    return submit(a, host, port, w);
+    a->port = port;
+    return submit(a, host, o ? o : &defaults, w);
+}
+
+int
+bide_tcp_connect_with(const char *host, int port,
+                      const bide_tcp_connect_options *o, bide_wait *w)
+{
+    return bide__connect(host, port, o, w, NULL);
 }
 
 int
 bide_tcp_connect(const char *host, int port, bide_wait *w)
 {
-    return bide__connect(host, port, w, NULL);
+    return bide__connect(host, port, NULL, w, NULL);
 }

@@ -13,7 +13,9 @@ typedef struct bide__then {
     void (*drop)(struct bide__then *self);
 } bide__then;
 
-/** As bide_tcp_connect; `then` is dropped on errors, too. */
-int bide__connect(const char *host, int port, bide_wait *w, bide__then *then);
+/** As bide_tcp_connect_with; `then` may be NULL and is dropped on errors, too.
+ */
+int bide__connect(const char *host, int port, const bide_tcp_connect_options *o,
+                  bide_wait *w, bide__then *then);
 
 #endif

@@ -1,5 +1,9 @@
 #include "tcp.h"
 
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "stream.h"
 #include "stream_state.h"
 
@@ -75,4 +79,41 @@ bide_tcp_keepalive(bide_stream *s, bool on, unsigned delay)
     if (on && delay == 0)
         return BIDE_EINVALID;
     return uv_tcp_keepalive(handle(s), on, delay);
+}
+
+#if defined(TCP_KEEPINTVL) && defined(TCP_KEEPCNT)
+static int
+set_probes(int fd, int name, unsigned value)
+{
+    int n = (int)value;
+    if (n == 0)
+        return 0;
+    return setsockopt(fd, IPPROTO_TCP, name, &n, sizeof n) ? -errno : 0;
+}
+
+int
+bide_tcp_keepalive_probes(bide_stream *s, unsigned interval, unsigned count)
+{
+    int rc = refused(s);
+    if (rc == 0)
+        rc = set_probes(bide_stream_fd(s), TCP_KEEPINTVL, interval);
+    return rc ? rc : set_probes(bide_stream_fd(s), TCP_KEEPCNT, count);
+}
+#else
+int
+bide_tcp_keepalive_probes(bide_stream *s, unsigned interval, unsigned count)
+{
+    int rc = refused(s);
+    return rc || (!interval && !count) ? rc : UV_ENOTSUP;
+}
+#endif
+
+void
+bide_stream_abort(bide_stream *s)
+{
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    if (refused(s) == 0)
+        (void)setsockopt(bide_stream_fd(s), SOL_SOCKET, SO_LINGER, &hard,
+                         sizeof hard);
+    bide_stream_close(s);
 }

@@ -75,5 +75,5 @@ bide_tls_connect(const char *host, int port, bide_tls_context *c, bide_wait *w)
     then->then = (bide__then){run, drop};
     then->context = bide_tls_context_ref(c);
     memcpy(then->host, host, size);
-    return bide__connect(host, port, w, &then->then);
+    return bide__connect(host, port, NULL, w, &then->then);
 }

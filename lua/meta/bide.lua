@@ -623,7 +623,14 @@ bide.tcp = {}
 
 ---@class bide.stream_options
 ---@field nodelay? boolean
----@field keepalive? integer Seconds.
+---@field keepalive? integer Seconds without traffic before the first probe,
+---@field keepalive_interval? integer between probes, and how many without an
+---@field keepalive_count? integer answer end the connection (ETIMEDOUT).
+
+---@class bide.connect_options : bide.stream_options
+---@field local_host? string The numeric address to connect from.
+---@field local_port? integer
+---@field stagger? number Seconds before the next address is tried, too (0.25).
 
 ---@class bide.listen_options
 ---@field backlog? integer Default 1024.
@@ -633,7 +640,7 @@ bide.tcp = {}
 ---Connects; tries every address that the name has.
 ---@param host string A name or an address.
 ---@param port integer
----@param options? bide.stream_options
+---@param options? bide.connect_options
 ---@return bide.stream? stream, string? message, string? code
 function bide.tcp.connect(host, port, options) end
 
@@ -1018,9 +1025,13 @@ function stream:session() end
 ---@param on? boolean Default true.
 ---@return bide.stream? self, string? message, string? code
 function stream:nodelay(on) end
----@param seconds integer | false
+---@param seconds integer | false Before the first probe.
+---@param interval? integer Between probes.
+---@param count? integer Without an answer, until ETIMEDOUT.
 ---@return bide.stream? self, string? message, string? code
-function stream:keepalive(seconds) end
+function stream:keepalive(seconds, interval, count) end
+---Closes at once; of TCP, what is not sent is dropped and the peer sees a reset.
+function stream:abort() end
 ---@return integer? fd, string? message, string? code
 function stream:fd() end
 

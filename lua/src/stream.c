@@ -295,6 +295,15 @@ stream_close(lua_State *L)
 }
 
 static int
+stream_abort(lua_State *L)
+{
+    bidelua_stream *s = bidelua_stream_check(L);
+    if (s->core && !bide_stream_closed(s->core))
+        bide_stream_abort(s->core);
+    return 0;
+}
+
+static int
 stream_closed(lua_State *L)
 {
     lua_pushboolean(L, bide_stream_closed(bidelua_stream_check(L)->core));
@@ -346,7 +355,7 @@ stream_nodelay(lua_State *L)
     return option_set(L, bide_tcp_nodelay(bidelua_stream_check(L)->core, on));
 }
 
-/* c:keepalive(seconds), c:keepalive(false) */
+/* c:keepalive(seconds, [interval, [count]]), c:keepalive(false) */
 static int
 stream_keepalive(lua_State *L)
 {
@@ -356,7 +365,17 @@ stream_keepalive(lua_State *L)
     lua_Integer seconds = luaL_checkinteger(L, 2);
     luaL_argcheck(L, seconds >= 1 && seconds <= 32767, 2,
                   "the delay must be 1 to 32767 whole seconds, or false");
-    return option_set(L, bide_tcp_keepalive(s->core, true, (unsigned)seconds));
+    lua_Integer interval = luaL_optinteger(L, 3, 0);
+    lua_Integer count = luaL_optinteger(L, 4, 0);
+    luaL_argcheck(L, interval >= 0 && interval <= 32767, 3,
+                  "the interval must be 1 to 32767 whole seconds");
+    luaL_argcheck(L, count >= 0 && count <= 127, 4,
+                  "the count must be 1 to 127 probes");
+    int status = bide_tcp_keepalive(s->core, true, (unsigned)seconds);
+    if (status == 0)
+        status = bide_tcp_keepalive_probes(s->core, (unsigned)interval,
+                                           (unsigned)count);
+    return option_set(L, status);
 }
 
 static int
@@ -414,6 +433,7 @@ static const luaL_Reg methods[] = {
     {"limits", bidelua_stream_limits},
     {"shutdown", bidelua_stream_shutdown},
     {"close", stream_close},
+    {"abort", stream_abort},
     {"closed", stream_closed},
     {"peer", stream_peer},
     {"address", stream_address},

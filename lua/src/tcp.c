@@ -69,13 +69,23 @@ option_int(lua_State *L, int arg, const char *name, int most)
 void
 bidelua_stream_checkoptions(lua_State *L, int arg, bool serving)
 {
-    static const char *const known[] = {"nodelay", "keepalive", NULL};
-    static const char *const of_serve[] = {"nodelay", "keepalive", "drain",
-                                           "signals", NULL};
+    static const char *const of_connect[] = {
+        "nodelay",         "keepalive",  "keepalive_interval",
+        "keepalive_count", "local_host", "local_port",
+        "stagger",         NULL};
+    static const char *const of_serve[] = {"nodelay",
+                                           "keepalive",
+                                           "keepalive_interval",
+                                           "keepalive_count",
+                                           "drain",
+                                           "signals",
+                                           NULL};
     if (lua_isnoneornil(L, arg))
         return;
-    bidelua_checkoptions(L, arg, serving ? of_serve : known);
+    bidelua_checkoptions(L, arg, serving ? of_serve : of_connect);
     option_int(L, arg, "keepalive", 32767);
+    option_int(L, arg, "keepalive_interval", 32767);
+    option_int(L, arg, "keepalive_count", 127);
 }
 
 void
@@ -84,21 +94,59 @@ bidelua_stream_configure(lua_State *L, int arg, bidelua_stream *s)
     if (!lua_istable(L, arg))
         return;
     int keepalive = option_int(L, arg, "keepalive", 32767);
+    unsigned interval =
+        (unsigned)option_int(L, arg, "keepalive_interval", 32767);
+    unsigned count = (unsigned)option_int(L, arg, "keepalive_count", 127);
     if (has_option(L, arg, "nodelay"))
         bide_tcp_nodelay(s->core, lua_toboolean(L, -1));
     lua_pop(L, 1);
-    if (keepalive > 0)
-        bide_tcp_keepalive(s->core, true, (unsigned)keepalive);
+    if (keepalive > 0 &&
+        bide_tcp_keepalive(s->core, true, (unsigned)keepalive) == 0)
+        bide_tcp_keepalive_probes(s->core, interval, count);
 }
 
 /* -- connect -------------------------------------------------------------- */
 
-/* Stack: host, port, options, the stream to be. */
+enum { REPORT = 512 };
+
+/* More than one address has failed: the message names them. */
+static int
+all_failed(lua_State *L, bidelua_task *t, int status)
+{
+    const char *report = lua_touserdata(L, 5);
+    int n = failed(L, t, status, "connect to");
+    if (strstr(report, "; ")) {
+        lua_pushfstring(L, "%s (%s)", lua_tostring(L, -2), report);
+        lua_replace(L, -3);
+    }
+    return n;
+}
+
+/* local_host, local_port and stagger; the string stays in the table. */
+static void
+connect_options(lua_State *L, int arg, bide_tcp_connect_options *o)
+{
+    bide_sockaddr a;
+    o->local_port = option_int(L, arg, "local_port", 65535);
+    if (has_option(L, arg, "local_host")) {
+        o->local_host = lua_tostring(L, -1);
+        if (!o->local_host || bide_sockaddr_parse(o->local_host, 0, &a) < 0)
+            luaL_error(L, "option 'local_host' must be a numeric address");
+    }
+    lua_pop(L, 1);
+    if (has_option(L, arg, "stagger")) {
+        int64_t ns = bidelua_checkseconds(L, -1);
+        o->stagger = ns < 1 ? 1 : ns > BIDE_FOREVER / 4 ? BIDE_FOREVER / 4 : ns;
+    }
+    lua_pop(L, 1);
+}
+
+/* Stack: host, port, options, the stream to be, the report. */
 static int
 connect_done(lua_State *L, bidelua_task *t, int status)
 {
     if (status < 0)
-        return failed(L, t, status, "connect to");
+        return all_failed(L, t, status);
     bidelua_stream *s = lua_touserdata(L, 4);
     s->core = t->wait.value.as.ptr;
     bidelua_stream_configure(L, 3, s);
@@ -116,8 +164,12 @@ tcp_connect(lua_State *L)
     lua_settop(L, 3);
     bidelua_stream_checkoptions(L, 3, false);
     bidelua_task *t = bidelua_enter(L, S, "bide.tcp.connect");
+    bide_tcp_connect_options o = {.report_size = REPORT};
+    connect_options(L, 3, &o);
     bidelua_stream_new(L, S);
-    int r = bide_tcp_connect(host, port, &t->wait);
+    o.report = lua_newuserdatauv(L, REPORT, 0);
+    *o.report = 0;
+    int r = bide_tcp_connect_with(host, port, &o, &t->wait);
     return bidelua_await(L, t, r, connect_done);
 }
 

@@ -122,6 +122,19 @@ stream_close(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
+stream_abort(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    bide_stream *s = core(self);
+    if (bide_stream_closed(s))
+        Py_RETURN_NONE;
+    if (bidepy_stream_check(bidepy_of(self), bide_stream_loop(s), "stream") < 0)
+        return NULL;
+    bide_stream_abort(s);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 stream_aclose(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -195,34 +208,62 @@ stream_set_nodelay(PyObject *self, PyObject *value)
     Py_RETURN_NONE;
 }
 
-int
-bidepy_keepalive(PyObject *value, unsigned *out)
+static int
+parse_probe(PyObject *value, const char *name, unsigned *out)
 {
-    size_t seconds = 0;
-    *out = 0;
-    if (!value || value == Py_None)
-        return 0;
-    if (bidepy_size(value, "keepalive", 1, &seconds) < 0)
+    size_t n;
+    if (bidepy_size(value, name, 1, &n) < 0)
         return -1;
-    if (seconds > 32767) {
-        PyErr_Format(PyExc_ValueError,
-                     "keepalive must be at most 32767 seconds, got %zu",
-                     seconds);
+    if (n > 32767) {
+        PyErr_Format(PyExc_ValueError, "%s must be at most 32767, got %zu",
+                     name, n);
         return -1;
     }
-    *out = (unsigned)seconds;
+    *out = (unsigned)n;
     return 0;
+}
+
+int
+bidepy_keepalive(PyObject *value, bidepy_probes *out)
+{
+    *out = (bidepy_probes){0};
+    if (!value || value == Py_None)
+        return 0;
+    if (!PyTuple_Check(value))
+        return parse_probe(value, "keepalive", &out->idle);
+    if (PyTuple_GET_SIZE(value) != 3) {
+        PyErr_Format(PyExc_ValueError,
+                     "keepalive must be seconds, or a tuple of idle, interval "
+                     "and count, got %R",
+                     value);
+        return -1;
+    }
+    if (parse_probe(PyTuple_GET_ITEM(value, 0), "keepalive", &out->idle) < 0 ||
+        parse_probe(PyTuple_GET_ITEM(value, 1), "interval", &out->interval) <
+            0 ||
+        parse_probe(PyTuple_GET_ITEM(value, 2), "count", &out->count) < 0)
+        return -1;
+    return 0;
+}
+
+int
+bidepy_keepalive_set(bide_stream *s, const bidepy_probes *p)
+{
+    int rc = bide_tcp_keepalive(s, p->idle != 0, p->idle);
+    if (rc == 0 && p->idle)
+        rc = bide_tcp_keepalive_probes(s, p->interval, p->count);
+    return rc;
 }
 
 static PyObject *
 stream_set_keepalive(PyObject *self, PyObject *value)
 {
-    unsigned seconds;
-    if (bidepy_keepalive(value, &seconds) < 0 ||
+    bidepy_probes probes;
+    if (bidepy_keepalive(value, &probes) < 0 ||
         bidepy_stream_check(bidepy_of(self), bide_stream_loop(core(self)),
                             "stream") < 0)
         return NULL;
-    int rc = bide_tcp_keepalive(core(self), seconds != 0, seconds);
+    int rc = bidepy_keepalive_set(core(self), &probes);
     if (rc < 0)
         return bidepy_stream_raise(bidepy_of(self), rc, "stream");
     Py_RETURN_NONE;
@@ -346,8 +387,10 @@ PyDoc_STRVAR(doc_set_nodelay,
              "default.");
 PyDoc_STRVAR(doc_set_keepalive,
              "set_keepalive($self, seconds, /)\n--\n\n"
-             "Probe an idle peer after that many seconds (int, at least 1); "
-             "None: never.");
+             "Probe an idle peer after that many seconds (int, at least 1), or "
+             "as (idle, interval,\ncount) says: `count` probes without an "
+             "answer, `interval` seconds apart, end the\nconnection "
+             "(TimeoutError). None: never.");
 PyDoc_STRVAR(doc_stream,
              "A connected byte stream, from connect_tcp(), connect_unix(), "
              "socketpair(),\nopen_fd() or a Listener.\n\n"
@@ -381,6 +424,10 @@ static PyMethodDef methods[] = {
     {"start_tls", BIDEPY_METHOD(bidepy_stream_start_tls),
      METH_VARARGS | METH_KEYWORDS, doc_start_tls},
     {"close", stream_close, METH_NOARGS, doc_close},
+    {"abort", stream_abort, METH_NOARGS,
+     "abort($self, /)\n--\n\n"
+     "Close at once; of TCP, what is not sent is dropped and the peer sees a "
+     "reset."},
     {"aclose", stream_aclose, METH_NOARGS, doc_aclose},
     {"fileno", stream_fileno, METH_NOARGS, doc_fileno},
     {"set_nodelay", stream_set_nodelay, METH_O, doc_set_nodelay},

@@ -35,8 +35,14 @@ int bidepy_stream_check(bidepy_state *st, const bide_loop *loop,
 /** New: (host, port), or the path of a Unix socket. */
 PyObject *bidepy_stream_address(const bide_address *address);
 
-/** Seconds of keepalive: 0 for None. -1 with an exception. */
-int bidepy_keepalive(PyObject *value, unsigned *out);
+/** Seconds of keepalive, or (idle, interval, count); `idle` is 0 for None. -1
+ * with an exception. */
+typedef struct bidepy_probes {
+    unsigned idle, interval, count;
+} bidepy_probes;
+
+int bidepy_keepalive(PyObject *value, bidepy_probes *out);
+int bidepy_keepalive_set(bide_stream *s, const bidepy_probes *p);
 
 /** New bytes: a separator, 1 to 64 bytes of anything bytes-like. */
 PyObject *bidepy_stream_separator(PyObject *value);

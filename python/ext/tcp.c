@@ -9,7 +9,10 @@ enum { PORT_MAX = 65535, BACKLOG_MAX = 1 << 20 };
 typedef struct options {
     int port;
     bool nodelay;
-    unsigned keepalive; /* 0: off */
+    bidepy_probes keepalive;
+    bide_tcp_connect_options connect;
+    PyObject *local_host; /* str or NULL; counted */
+    char report[512];     /* of the addresses that failed */
     bide_tcp_options listen;
 } options;
 
@@ -22,7 +25,10 @@ host_of(const bidepy_op *op)
 static void
 release(bidepy_op *op)
 {
-    PyMem_Free(op->word.ptr);
+    options *o = op->word.ptr;
+    Py_XDECREF(o->local_host);
+    PyMem_Free(o);
+    op->word.ptr = NULL;
 }
 
 static PyObject *
@@ -33,6 +39,10 @@ fail(bidepy_op *op, int status)
     if (status == BIDE_ENAME)
         return bidepy_raise(op->st, status,
                             "the host name '%s' could not be resolved", host);
+    if (strstr(o->report, "; ")) /* more than one address */
+        return bidepy_raise(op->st, status, "%s, host '%s', port %d (%s)",
+                            op->kind->name, host ? host : "", o->port,
+                            o->report);
     return bidepy_raise(op->st, status, "%s, host '%s', port %d",
                         op->kind->name, host ? host : "", o->port);
 }
@@ -83,22 +93,73 @@ bidepy_parse_flag(PyObject *value, bool otherwise, bool *out)
     return on < 0 ? -1 : 0;
 }
 
+static int
+parse_stagger(PyObject *value, int64_t *out)
+{
+    *out = 0;
+    if (!value)
+        return 0;
+    if (value == Py_None) {
+        *out = BIDE_FOREVER / 4; /* one after the other */
+        return 0;
+    }
+    if (bidepy_duration(value, "stagger", out) < 0)
+        return -1;
+    if (*out == 0)
+        *out = 1;
+    else if (*out > BIDE_FOREVER / 4)
+        *out = BIDE_FOREVER / 4;
+    return 0;
+}
+
+/* Takes what `given` holds. */
 static PyObject *
 new_op(PyObject *module, const bidepy_op_kind *kind, PyObject *host,
        const options *given)
 {
     options *o = PyMem_Malloc(sizeof *o);
-    if (!o)
-        return PyErr_NoMemory();
-    *o = *given;
-    bidepy_op *op = bidepy_op_new(bidepy_of_module(module), kind, NULL);
+    bidepy_op *op =
+        o ? bidepy_op_new(bidepy_of_module(module), kind, NULL) : NULL;
     if (!op) {
+        Py_XDECREF(given->local_host);
+        if (!o)
+            return PyErr_NoMemory();
         PyMem_Free(o);
         return NULL;
     }
+    *o = *given;
     op->arg = Py_NewRef(host);
     op->word.ptr = o;
     return (PyObject *)op;
+}
+
+/* The host is counted. */
+int
+bidepy_parse_local(PyObject *value, PyObject **host, int *port)
+{
+    bide_sockaddr a;
+    *host = NULL;
+    if (!value || value == Py_None)
+        return 0;
+    if (!PyTuple_Check(value) || PyTuple_GET_SIZE(value) != 2) {
+        PyErr_Format(PyExc_TypeError,
+                     "local must be a tuple of host and port, not %R", value);
+        return -1;
+    }
+    PyObject *name = PyTuple_GET_ITEM(value, 0);
+    if (bidepy_check_host(name, true) < 0 ||
+        bidepy_parse_port(PyTuple_GET_ITEM(value, 1), 0, port) < 0)
+        return -1;
+    if (name == Py_None)
+        return 0;
+    if (bide_sockaddr_parse(PyUnicode_AsUTF8(name), 0, &a) < 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "the host of local must be a numeric address, got %R",
+                     name);
+        return -1;
+    }
+    *host = Py_NewRef(name);
+    return 0;
 }
 
 /* -- connect -------------------------------------------------------------- */
@@ -106,8 +167,10 @@ new_op(PyObject *module, const bidepy_op_kind *kind, PyObject *host,
 static int
 connect_start(bidepy_op *op)
 {
-    const options *o = op->word.ptr;
-    return bide_tcp_connect(host_of(op), o->port, &op->wait);
+    options *o = op->word.ptr;
+    o->connect.report = o->report;
+    o->connect.report_size = sizeof o->report;
+    return bide_tcp_connect_with(host_of(op), o->port, &o->connect, &op->wait);
 }
 
 static PyObject *
@@ -116,8 +179,8 @@ connect_finish(bidepy_op *op)
     const options *o = op->word.ptr;
     bide_stream *s = op->wait.value.as.ptr;
     int rc = o->nodelay ? 0 : bide_tcp_nodelay(s, false);
-    if (rc == 0 && o->keepalive)
-        rc = bide_tcp_keepalive(s, true, o->keepalive);
+    if (rc == 0 && o->keepalive.idle)
+        rc = bidepy_keepalive_set(s, &o->keepalive);
     if (rc == 0)
         return bidepy_stream_new(op->st, s);
     bide_stream_unref(s);
@@ -134,31 +197,38 @@ static const bidepy_op_kind connect_kind = {
 
 PyDoc_STRVAR(
     doc_connect,
-    "connect_tcp($module, /, host, port, *, nodelay=True, keepalive=None)\n"
+    "connect_tcp($module, /, host, port, *, nodelay=True, keepalive=None,\n"
+    "            local=None, stagger=0.25)\n"
     "--\n\n"
-    "Connect to `host` (a name or an address), trying its addresses in turn; "
-    "gives a Stream.\n\n"
-    "OSError of the last address tried (ConnectionRefusedError, ...), "
-    "socket.gaierror for a\nname that cannot be resolved. A cancelled connect "
-    "leaves nothing open.\n"
-    "`nodelay`: small writes go out at once. `keepalive`: probe an idle peer "
-    "after that\nmany seconds (int).");
+    "Connect to `host` (a name or an address); gives a Stream. Its addresses "
+    "are tried, the\nfamilies in turns, each `stagger` seconds after the one "
+    "before or when that has failed;\nthe first to answer wins (RFC 8305).\n\n"
+    "OSError of the last address tried (ConnectionRefusedError, ...), which "
+    "names them all;\nsocket.gaierror for a name that cannot be resolved. A "
+    "cancelled connect leaves nothing\nopen.\n"
+    "`nodelay`: small writes go out at once. `keepalive`: see "
+    "Stream.set_keepalive().\n`local`: the (address or None, port) to connect "
+    "from.");
 
 static PyObject *
 connect_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
             PyObject *kwnames)
 {
-    static const char *const names[] = {"host", "port", "nodelay", "keepalive",
-                                        NULL};
+    static const char *const names[] = {
+        "host", "port", "nodelay", "keepalive", "local", "stagger", NULL};
     static const bidepy_signature sig = {"connect_tcp", names, 2, 2};
-    PyObject *given[4];
+    PyObject *given[6];
     options o = {0};
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         bidepy_check_host(given[0], false) < 0 ||
         bidepy_parse_port(given[1], 1, &o.port) < 0 ||
         bidepy_parse_flag(given[2], true, &o.nodelay) < 0 ||
-        bidepy_keepalive(given[3], &o.keepalive) < 0)
+        bidepy_keepalive(given[3], &o.keepalive) < 0 ||
+        parse_stagger(given[5], &o.connect.stagger) < 0 ||
+        bidepy_parse_local(given[4], &o.local_host, &o.connect.local_port) < 0)
         return NULL;
+    if (o.local_host)
+        o.connect.local_host = PyUnicode_AsUTF8(o.local_host);
     return new_op(module, &connect_kind, given[0], &o);
 }
 

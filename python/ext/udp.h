@@ -84,6 +84,7 @@ PyObject *bidepy_udp_anext(PyObject *self);
 /* Arguments of tcp.c, too: -1 with an exception. */
 int bidepy_check_host(PyObject *host, bool optional);
 int bidepy_parse_port(PyObject *value, size_t least, int *out);
+int bidepy_parse_local(PyObject *value, PyObject **host, int *port);
 int bidepy_parse_flag(PyObject *value, bool otherwise, bool *out);
 
 #endif

@@ -143,36 +143,6 @@ static const bidepy_op_kind connect_kind = {
     .release = release,
 };
 
-/* `local`: (host, port), or None. The host goes into `o`, counted. */
-static int
-parse_local(PyObject *value, options *o)
-{
-    bide_sockaddr a;
-    if (!value || value == Py_None)
-        return 0;
-    if (!PyTuple_Check(value) || PyTuple_GET_SIZE(value) != 2) {
-        PyErr_Format(PyExc_TypeError,
-                     "local must be a tuple of host and port, not %R", value);
-        return -1;
-    }
-    PyObject *host = PyTuple_GET_ITEM(value, 0);
-    if (bidepy_check_host(host, true) < 0 ||
-        bidepy_parse_port(PyTuple_GET_ITEM(value, 1), 0, &o->udp.local_port) <
-            0)
-        return -1;
-    if (host == Py_None)
-        return 0;
-    if (bide_sockaddr_parse(PyUnicode_AsUTF8(host), 0, &a) < 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "the host of local must be a numeric address, got %R",
-                     host);
-        return -1;
-    }
-    o->local_host = Py_NewRef(host);
-    o->udp.local_host = PyUnicode_AsUTF8(host);
-    return 0;
-}
-
 PyDoc_STRVAR(
     doc_connect,
     "connect_udp($module, /, host, port, *, local=None, reuse_addr=False,\n"
@@ -204,8 +174,10 @@ connect_udp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
         bidepy_parse_port(given[1], 1, &o.port) < 0 ||
         bidepy_parse_flag(given[3], false, &o.udp.reuse_addr) < 0 ||
         bidepy_parse_flag(given[4], false, &o.udp.reuse_port) < 0 ||
-        parse_local(given[2], &o) < 0)
+        bidepy_parse_local(given[2], &o.local_host, &o.udp.local_port) < 0)
         return NULL;
+    if (o.local_host)
+        o.udp.local_host = PyUnicode_AsUTF8(o.local_host);
     if (bidepy_udp_parse_tuning(given + 5, &o.tuning) < 0) {
         drop(&o);
         return NULL;

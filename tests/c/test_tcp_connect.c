@@ -1,6 +1,11 @@
 /* test_tcp_connect.c - connecting. */
 #include "support_net.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 /* -- connecting ----------------------------------------------------------- */
 
 static void
@@ -190,6 +195,99 @@ test_tcp_cancelled_connect_leaves_nothing(void **state)
     }
 }
 
+/* -- several addresses, options ------------------------------------------- */
+
+/* "localhost" is 127.0.0.1 and maybe ::1, where nobody listens: the report
+ * names what has failed, unless there was but one that answered. */
+static void
+reports(actor *a)
+{
+    net *n = a->arg;
+    static char report[256];
+    static const bide_tcp_connect_options plain = {
+        .report = report, .report_size = sizeof report};
+    bide_tcp_connect_options o = plain;
+
+    BEGIN(a);
+    AWAIT(a, bide_tcp_connect_with("localhost", a->n, &plain, &a->w));
+    CHECK_INT(a->rc, -111);
+    CHECK(strstr(report, "127.0.0.1 port ") != NULL);
+    CHECK(strstr(report, "connection refused") != NULL);
+    o.local_host = "127.0.0.2";
+    AWAIT_OK(a, bide_tcp_connect_with("127.0.0.1", n->port, &o, &a->w));
+    n->stream = a->w.value.as.ptr;
+    bide_address local;
+    CHECK_INT(bide_stream_local(n->stream, &local), 0);
+    CHECK(strcmp(local.host, "127.0.0.2") == 0);
+    o.local_host = "::1";
+    CHECK_INT(bide_tcp_connect_with("127.0.0.1", n->port, &o, &a->w), -97);
+    o.local_host = "name";
+    CHECK_INT(bide_tcp_connect_with("127.0.0.1", n->port, &o, &a->w),
+              BIDE_EINVALID);
+    o.local_host = NULL;
+    o.local_port = 70000;
+    CHECK_INT(bide_tcp_connect_with("127.0.0.1", n->port, &o, &a->w),
+              BIDE_EINVALID);
+    trace(a, "over");
+    END(a);
+}
+
+static void
+test_tcp_connect_tells_each_address_that_failed(void **state)
+{
+    (void)state;
+    net n;
+    int port;
+    net_begin_listening(&n);
+    int fd = peer_listen(&port);
+    peer_close(&fd); /* nobody listens there any more */
+    net_spawn(&n, "a", reports)->n = port;
+    net_expect(&n, "a:over");
+}
+
+static void
+aborts(actor *a)
+{
+    net *n = a->arg;
+    bide_stream_abort(n->stream);
+    bide_stream_abort(n->stream);
+    CHECK(bide_stream_closed(n->stream));
+    char c;
+    CHECK(recv(n->peer, &c, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET);
+    a->over = true;
+}
+
+static void
+test_tcp_abort_resets_the_connection(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", aborts);
+    net_expect(&n, "");
+}
+
+static void
+test_tcp_keepalive_has_its_probes(void **state)
+{
+    (void)state;
+    net n;
+    int value[2];
+    socklen_t size = sizeof(int);
+    net_begin(&n);
+    CHECK_INT(bide_tcp_keepalive(n.stream, true, 30), 0);
+    CHECK_INT(bide_tcp_keepalive_probes(n.stream, 7, 3), 0);
+    CHECK_INT(bide_tcp_keepalive_probes(n.stream, 0, 0), 0);
+    int fd = bide_stream_fd(n.stream);
+    getsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &value[0], &size);
+    getsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &value[1], &size);
+    CHECK_INT(value[0], 7);
+    CHECK_INT(value[1], 3);
+    bide_stream_close(n.stream);
+    CHECK_INT(bide_tcp_keepalive_probes(n.stream, 7, 3), BIDE_ECLOSED);
+    net_end(&n);
+}
+
 /* -- without memory ------------------------------------------------------- */
 
 static void
@@ -241,4 +339,7 @@ TEST_MAIN("tcp connect", T(tcp_connects_to_an_address), T(tcp_connects_by_name),
           T(tcp_addresses_are_told), T(tcp_options_can_be_set),
           T(tcp_refused_connection_is_an_error),
           T(tcp_unknown_name_is_an_error),
-          T(tcp_cancelled_connect_leaves_nothing), T(tcp_without_memory))
+          T(tcp_cancelled_connect_leaves_nothing),
+          T(tcp_connect_tells_each_address_that_failed),
+          T(tcp_abort_resets_the_connection), T(tcp_keepalive_has_its_probes),
+          T(tcp_without_memory))

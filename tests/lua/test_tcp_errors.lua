@@ -133,4 +133,42 @@ function test_tcp_checks_its_arguments()
     lu.assertErrorMsgContains("bide.run", bide.tcp.connect, "h", 1)
 end
 
+function test_tcp_connect_tells_each_address_that_failed()
+    bide.run(function()
+        local srv <close> = support.listen()
+        local port = srv:port()
+        local c <close> = assert(bide.tcp.connect("127.0.0.1", port,
+            { local_host = "127.0.0.2", stagger = 0.1 }))
+        lu.assertEquals(c:address(), "127.0.0.2")
+        lu.assertErrorMsgContains("'local_host'", bide.tcp.connect, "127.0.0.1",
+            port, { local_host = "name" })
+        srv:close()
+        local none, message, code = bide.tcp.connect("localhost", port)
+        lu.assertEquals({ none, code }, { nil, "ECONNREFUSED" })
+        local found = bide.resolve("localhost")
+        for _, address in ipairs(#found > 1 and found or {}) do
+            lu.assertStrContains(message, address.host .. " port " .. port)
+        end
+    end)
+end
+
+function test_tcp_abort_resets_the_connection()
+    support.with_pair(function(a, b)
+        a:abort()
+        a:abort()
+        lu.assertEquals(a:closed(), true)
+        lu.assertEquals(select(3, b:readsome()), "ECONNRESET")
+    end)
+end
+
+function test_tcp_keepalive_has_its_probes()
+    support.with_pair(function(a, _, srv)
+        lu.assertEquals(a:keepalive(30, 7, 3), a)
+        lu.assertErrorMsgContains("interval must be", a.keepalive, a, 30, -1)
+        lu.assertErrorMsgContains("count must be", a.keepalive, a, 30, 1, 128)
+        local c <close> = assert(bide.tcp.connect("127.0.0.1", srv:port(),
+            { keepalive = 10, keepalive_interval = 2, keepalive_count = 3 }))
+    end)
+end
+
 support.finish()

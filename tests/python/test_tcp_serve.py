@@ -172,3 +172,70 @@ def test_tcp_serve_outlasts_a_shortage_of_descriptors(monkeypatch):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert [report.exc_value.errno for report in seen] == [errno.EMFILE]
+
+
+# -- connecting with options --------------------------------------------------
+
+
+def test_tcp_connect_tells_each_address_that_failed():
+    async def main():
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            port = listener.port
+            async with await bide.connect_tcp(
+                    "127.0.0.1", port, local=("127.0.0.2", 0)) as stream:
+                assert stream.address[0] == "127.0.0.2"
+            async with await bide.connect_tcp(
+                    "127.0.0.1", port, local=(None, 0), stagger=None):
+                pass
+            with pytest.raises(OSError):
+                await bide.connect_tcp("127.0.0.1", port, local=("::1", 0))
+        with pytest.raises(ConnectionRefusedError) as caught:
+            await bide.connect_tcp("localhost", port)
+        addresses = [host for host, _ in await bide.resolve("localhost")]
+        if len(addresses) > 1:
+            for host in addresses:
+                assert f"{host} port {port}" in str(caught.value)
+        for bad in (5, ("127.0.0.1",), "127.0.0.1"):
+            with pytest.raises(TypeError, match="tuple of host and port"):
+                bide.connect_tcp("h", 1, local=bad)
+        with pytest.raises(ValueError, match="numeric address"):
+            bide.connect_tcp("h", 1, local=("name", 0))
+
+    bide.run(main())
+
+
+def test_tcp_abort_resets_the_connection():
+    async def main():
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            client = await bide.connect_tcp("127.0.0.1", listener.port)
+            server = await listener.accept()
+            client.abort()
+            client.abort()
+            assert client.closed
+            with pytest.raises(ConnectionResetError):
+                await server.read()
+            server.close()
+
+    bide.run(main())
+
+
+def test_tcp_keepalive_has_its_probes():
+    import socket
+
+    def probes(stream):
+        with socket.socket(fileno=os.dup(stream.fileno())) as s:
+            return [s.getsockopt(socket.IPPROTO_TCP, name) for name in (
+                socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)]
+
+    async def main():
+        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
+            async with await bide.connect_tcp(
+                    "127.0.0.1", listener.port, keepalive=(30, 7, 3)) as s:
+                assert probes(s) == [30, 7, 3]
+                s.set_keepalive((40, 8, 4))
+                assert probes(s) == [40, 8, 4]
+                for bad in ((1, 2), (0, 1, 1), (1, 0, 1), (1, 1, 0)):
+                    with pytest.raises(ValueError):
+                        s.set_keepalive(bad)
+
+    bide.run(main())
