@@ -34,9 +34,21 @@ make(lua_State *L)
     return 1;
 }
 
+/* Index 1 is a condition, whose mutex is not the running task's. */
+static int
+raise_not_owner(lua_State *L, const char *what)
+{
+    lua_getiuservalue(L, 1, BIDELUA_SYNC_OTHER);
+    const bidelua_sync *m = lua_touserdata(L, -1);
+    return bidelua_sync_not_owner(L, what, "the mutex of ",
+                                  bide_mutex_owner(m->core));
+}
+
 static int
 wait_done(lua_State *L, bidelua_task *t, int status)
 {
+    if (status == BIDE_ENOTOWNER)
+        return raise_not_owner(L, "condition:wait");
     return status < 0 ? bidelua_raise(L, t, status) : 0;
 }
 
@@ -56,8 +68,9 @@ notify(lua_State *L, size_t n, const char *what)
     bide_condition *c = check_condition(L);
     bidelua_task *t = bidelua_current(L, bidelua_self(L), what);
 
-    bidelua_require(L, bide_condition_notify(c, &t->base, n), what);
-    return 0;
+    if (bide_condition_notify(c, &t->base, n) == 0)
+        return 0;
+    return raise_not_owner(L, what);
 }
 
 static int

@@ -20,26 +20,17 @@ make(lua_State *L)
 }
 
 static int
-raise_broken(lua_State *L, bide_mutex *m)
-{
-    const char *who = bide_mutex_breaker(m);
-
-    return luaL_error(L,
-                      "mutex:lock: task \"%s\" ended while it held the mutex; "
-                      "what it protects may be half done (mutex:reset makes "
-                      "it free again) (EBROKEN)",
-                      who ? who : "?");
-}
-
-static int
 lock_done(lua_State *L, bidelua_task *t, int status)
 {
     if (status == 0) {
         lua_settop(L, 1);
         return 1;
     }
-    if (status == BIDE_EBROKEN)
-        return raise_broken(L, ((bidelua_sync *)lua_touserdata(L, 1))->core);
+    if (status == BIDE_EBROKEN) {
+        const bidelua_sync *s = lua_touserdata(L, 1);
+        return bidelua_sync_broken(L, "mutex:lock",
+                                   bide_mutex_breaker(s->core));
+    }
     return bidelua_raise(L, t, status);
 }
 
@@ -65,7 +56,7 @@ mutex_try_lock(lua_State *L)
         return 1;
     }
     if (rc == BIDE_EBROKEN)
-        return raise_broken(L, m);
+        return bidelua_sync_broken(L, "mutex:try_lock", bide_mutex_breaker(m));
     bidelua_require(L, rc, "mutex:try_lock");
     lua_settop(L, 1);
     return 1;
@@ -78,8 +69,9 @@ mutex_unlock(lua_State *L)
     bide_mutex *m = bidelua_sync_check(L, S, BIDELUA_MUTEX);
     bidelua_task *t = bidelua_current(L, S, "mutex:unlock");
 
-    bidelua_require(L, bide_mutex_unlock(m, &t->base), "mutex:unlock");
-    return 0;
+    if (bide_mutex_unlock(m, &t->base) == 0)
+        return 0;
+    return bidelua_sync_not_owner(L, "mutex:unlock", "", bide_mutex_owner(m));
 }
 
 /* A guard whose mutex was unlocked by hand has nothing left to do. */

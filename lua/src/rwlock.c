@@ -23,19 +23,27 @@ make(lua_State *L)
 /* -- locking -------------------------------------------------------------- */
 
 static int
-read_done(lua_State *L, bidelua_task *t, int status)
+lock_done(lua_State *L, bidelua_task *t, int status, bool write)
 {
+    if (status == BIDE_EBROKEN) {
+        const bidelua_sync *s = lua_touserdata(L, 1);
+        return bidelua_sync_broken(L, t->what, bide_rwlock_breaker(s->core));
+    }
     if (status < 0)
         return bidelua_raise(L, t, status);
-    return bidelua_guard_new(L, BIDELUA_RWGUARD, 1, false);
+    return bidelua_guard_new(L, BIDELUA_RWGUARD, 1, write);
+}
+
+static int
+read_done(lua_State *L, bidelua_task *t, int status)
+{
+    return lock_done(L, t, status, false);
 }
 
 static int
 write_done(lua_State *L, bidelua_task *t, int status)
 {
-    if (status < 0)
-        return bidelua_raise(L, t, status);
-    return bidelua_guard_new(L, BIDELUA_RWGUARD, 1, true);
+    return lock_done(L, t, status, true);
 }
 
 static int
@@ -68,6 +76,8 @@ try_lock(lua_State *L, bool write, const char *what)
         lua_pushboolean(L, 0);
         return 1;
     }
+    if (rc == BIDE_EBROKEN)
+        return bidelua_sync_broken(L, what, bide_rwlock_breaker(rw));
     bidelua_require(L, rc, what);
     return bidelua_guard_new(L, BIDELUA_RWGUARD, 1, write);
 }
@@ -101,9 +111,10 @@ rwlock_write_unlock(lua_State *L)
     bidelua_task *t =
         bidelua_current(L, bidelua_self(L), "rwlock:write_unlock");
 
-    bidelua_require(L, bide_rwlock_write_unlock(rw, &t->base),
-                    "rwlock:write_unlock");
-    return 0;
+    if (bide_rwlock_write_unlock(rw, &t->base) == 0)
+        return 0;
+    return bidelua_sync_not_owner(L, "rwlock:write_unlock", "",
+                                  bide_rwlock_writer(rw));
 }
 
 static int

@@ -42,22 +42,12 @@ make(lua_State *L)
 }
 
 static int
-raise_broken(lua_State *L, bide_semaphore *s)
-{
-    const char *who = bide_semaphore_breaker(s);
-
-    return luaL_error(L,
-                      "semaphore: task \"%s\" ended while it held permits; "
-                      "what they protect may be half done (semaphore:reset "
-                      "gives them back) (EBROKEN)",
-                      who ? who : "?");
-}
-
-static int
 acquire_done(lua_State *L, bidelua_task *t, int status)
 {
-    if (status == BIDE_EBROKEN)
-        return raise_broken(L, ((bidelua_sync *)lua_touserdata(L, 1))->core);
+    if (status == BIDE_EBROKEN) {
+        const bidelua_sync *s = lua_touserdata(L, 1);
+        return bidelua_sync_broken(L, t->what, bide_semaphore_breaker(s->core));
+    }
     if (status < 0)
         return bidelua_raise(L, t, status);
     lua_Integer n = luaL_optinteger(L, 2, 1);
@@ -78,8 +68,6 @@ semaphore_acquire(lua_State *L)
 static int
 hold_done(lua_State *L, bidelua_task *t, int status)
 {
-    if (status == BIDE_EBROKEN)
-        return raise_broken(L, ((bidelua_sync *)lua_touserdata(L, 1))->core);
     int n = acquire_done(L, t, status);
     ((bidelua_guard *)lua_touserdata(L, -1))->held = true;
     return n;
@@ -115,7 +103,8 @@ semaphore_try_acquire(lua_State *L)
         return 1;
     }
     if (rc == BIDE_EBROKEN)
-        return raise_broken(L, s);
+        return bidelua_sync_broken(L, "semaphore:try_acquire",
+                                   bide_semaphore_breaker(s));
     bidelua_require(L, rc, "semaphore:try_acquire");
     return bidelua_guard_new(L, BIDELUA_PERMIT, n, false);
 }

@@ -1,5 +1,7 @@
 #include "sync.h"
 
+#include <string.h>
+
 bidelua_sync_args
 bidelua_sync_read(lua_State *L, int arg)
 {
@@ -20,6 +22,50 @@ bidelua_sync_new(lua_State *L, bidelua_kind kind, const bidelua_sync_args *a)
     lua_insert(L, -2);
     lua_setiuservalue(L, -2, BIDELUA_SYNC_NAME);
     return s;
+}
+
+const char *
+bidelua_sync_title(lua_State *L)
+{
+    const char *type = "object";
+
+    if (luaL_getmetafield(L, 1, "__name") == LUA_TSTRING)
+        type = lua_tostring(L, -1);
+    if (strncmp(type, "bide.", 5) == 0)
+        type += 5;
+    if (lua_getiuservalue(L, 1, BIDELUA_SYNC_NAME) == LUA_TSTRING)
+        return lua_pushfstring(L, "%s \"%s\"", type, lua_tostring(L, -1));
+    return lua_pushstring(L, type);
+}
+
+int
+bidelua_sync_not_owner(lua_State *L, const char *what, const char *of,
+                       const bide_task *holder)
+{
+    const bidelua_task *running = bidelua_self(L)->running;
+    const char *title = bidelua_sync_title(L);
+    const char *held = "";
+
+    if (holder) {
+        bidelua_task_describe(L, (const bidelua_task *)holder, false);
+        held = lua_pushfstring(L, ", %s does", lua_tostring(L, -1));
+    }
+    if (running)
+        bidelua_task_describe(L, running, false);
+    else
+        lua_pushliteral(L, "the caller");
+    return luaL_error(L, "%s: %s does not hold %s%s%s (ENOTOWNER)", what,
+                      lua_tostring(L, -1), of, title, held);
+}
+
+int
+bidelua_sync_broken(lua_State *L, const char *what, const char *breaker)
+{
+    return luaL_error(L,
+                      "%s: %s is broken: task \"%s\" ended while it held it; "
+                      "what it protects may be half done (its reset makes it "
+                      "free again) (EBROKEN)",
+                      what, bidelua_sync_title(L), breaker ? breaker : "?");
 }
 
 int

@@ -35,6 +35,16 @@ bidelua_sync_check(lua_State *L, bidelua_state *S, bidelua_kind kind)
     return ((bidelua_sync *)bidelua_check(L, S, 1, kind))->core;
 }
 
+/** Pushes what messages call the object at stack index 1: mutex "ledger". */
+const char *bidelua_sync_title(lua_State *L);
+
+/** Raise, in the method `what` of the object at stack index 1: that the running
+ * task does not hold it (or "the mutex of " it), and who does, if anybody; that
+ * the task `breaker` ended while it held it. */
+int bidelua_sync_not_owner(lua_State *L, const char *what, const char *of,
+                           const bide_task *holder);
+int bidelua_sync_broken(lua_State *L, const char *what, const char *breaker);
+
 /** Pushes the binding's task, or nil; 1. */
 int bidelua_sync_pushtask(lua_State *L, bide_task *t);
 

@@ -100,7 +100,7 @@ barrier_abort(PyObject *self, PyObject *unused)
 {
     (void)unused;
     barrier *b = (barrier *)self;
-    if (bidepy_bind(b->st, &b->loop, "Barrier") < 0)
+    if (bidepy_primitive_bind(b, "Barrier") < 0)
         return NULL;
     bide_barrier_abort(b->barrier);
     Py_RETURN_NONE;
@@ -111,7 +111,7 @@ barrier_reset(PyObject *self, PyObject *unused)
 {
     (void)unused;
     barrier *b = (barrier *)self;
-    if (bidepy_bind(b->st, &b->loop, "Barrier") < 0)
+    if (bidepy_primitive_bind(b, "Barrier") < 0)
         return NULL;
     bide_barrier_reset(b->barrier);
     Py_RETURN_NONE;

@@ -65,7 +65,7 @@ event_set(PyObject *self, PyObject *unused)
 {
     (void)unused;
     event *e = (event *)self;
-    if (bidepy_bind(e->st, &e->loop, "Event") < 0)
+    if (bidepy_primitive_bind(e, "Event") < 0)
         return NULL;
     bide_event_set(e->event);
     Py_RETURN_NONE;
@@ -76,7 +76,7 @@ event_clear(PyObject *self, PyObject *unused)
 {
     (void)unused;
     event *e = (event *)self;
-    if (bidepy_bind(e->st, &e->loop, "Event") < 0)
+    if (bidepy_primitive_bind(e, "Event") < 0)
         return NULL;
     bide_event_clear(e->event);
     Py_RETURN_NONE;

@@ -161,7 +161,7 @@ mutex_reset(PyObject *self, PyObject *unused)
 {
     (void)unused;
     bidepy_mutex *m = (bidepy_mutex *)self;
-    if (bidepy_bind(m->st, &m->loop, "Mutex") < 0)
+    if (bidepy_primitive_bind(m, "Mutex") < 0)
         return NULL;
     bide_mutex_reset(m->mutex);
     Py_RETURN_NONE;

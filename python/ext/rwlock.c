@@ -201,7 +201,7 @@ rwlock_reset(PyObject *self, PyObject *unused)
 {
     (void)unused;
     rwlock *rw = (rwlock *)self;
-    if (bidepy_bind(rw->st, &rw->loop, "RwLock") < 0)
+    if (bidepy_primitive_bind(rw, "RwLock") < 0)
         return NULL;
     bide_rwlock_reset(rw->rwlock);
     Py_RETURN_NONE;

@@ -162,7 +162,7 @@ semaphore_try_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     semaphore *s = (semaphore *)self;
     size_t n;
     if (parse_count(self, "try_acquire", args, nargs, kwnames, &n) < 0 ||
-        bidepy_bind(s->st, &s->loop, "Semaphore") < 0)
+        bidepy_primitive_bind(s, "Semaphore") < 0)
         return NULL;
     int rc = bide_semaphore_try_acquire(s->semaphore, n);
     if (rc == BIDE_EBROKEN)
@@ -175,7 +175,7 @@ semaphore_try_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 static int
 release(semaphore *s, size_t n)
 {
-    if (bidepy_bind(s->st, &s->loop, "Semaphore") < 0)
+    if (bidepy_primitive_bind(s, "Semaphore") < 0)
         return -1;
     int rc = bide_semaphore_release(s->semaphore, n);
     if (rc != BIDE_EOVERFLOW) {
@@ -223,7 +223,7 @@ semaphore_reset(PyObject *self, PyObject *unused)
 {
     (void)unused;
     semaphore *s = (semaphore *)self;
-    if (bidepy_bind(s->st, &s->loop, "Semaphore") < 0)
+    if (bidepy_primitive_bind(s, "Semaphore") < 0)
         return NULL;
     bide_semaphore_reset(s->semaphore);
     Py_RETURN_NONE;

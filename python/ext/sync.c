@@ -118,6 +118,21 @@ bidepy_task_describe(bide_task *t, char *out, size_t size)
 
 /* -- where we are --------------------------------------------------------- */
 
+int
+bidepy_primitive_bind(void *self, const char *what)
+{
+    bidepy_primitive *p = self;
+    if (p->loop == bide_loop_current())
+        return 0;
+    PyObject *title = bidepy_primitive_title(p);
+    const char *text = title ? PyUnicode_AsUTF8(title) : NULL;
+    if (!text)
+        PyErr_Clear();
+    int rc = bidepy_bind(p->st, &p->loop, text ? text : what);
+    Py_XDECREF(title);
+    return rc;
+}
+
 bide_task *
 bidepy_primitive_task(void *self, const char *what, const char *method)
 {
@@ -127,7 +142,7 @@ bidepy_primitive_task(void *self, const char *what, const char *method)
         bidepy_raise_no_task(p->st, method);
         return NULL;
     }
-    if (p->loop != t->task.loop && bidepy_bind(p->st, &p->loop, what) < 0)
+    if (p->loop != t->task.loop && bidepy_primitive_bind(p, what) < 0)
         return NULL;
     return &t->task;
 }

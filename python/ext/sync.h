@@ -54,6 +54,9 @@ PyObject *bidepy_primitive_name(PyObject *self, void *closure);
  * exception. */
 PyObject *bidepy_primitive_title(const void *self);
 
+/** bidepy_bind, with an error that names the primitive, of type `what`. */
+int bidepy_primitive_bind(void *self, const char *what);
+
 /** In an operation's start: 0, or BIDE_EHOST with WrongRuntimeError. */
 static inline int
 bidepy_primitive_enter(bidepy_op *op, const char *what)
@@ -61,7 +64,7 @@ bidepy_primitive_enter(bidepy_op *op, const char *what)
     bidepy_primitive *self = (bidepy_primitive *)op->owner;
     if (self->loop == op->wait.task->loop)
         return 0;
-    return bidepy_bind(self->st, &self->loop, what) < 0 ? BIDE_EHOST : 0;
+    return bidepy_primitive_bind(self, what) < 0 ? BIDE_EHOST : 0;
 }
 
 /** The running task for a method that needs one; NULL with an exception. Binds
