@@ -69,6 +69,19 @@ def documentation(log: Log) -> Counts:
     })
 
 
+def hangs(log: Log) -> Counts:
+    """The gallery of hangs: what each program does wrong is named."""
+    python = default_python()
+    interpreter = python.environment(log)
+    python.build(log)
+    return log.count(pytest, interpreter, "-m", "pytest", "-q", "-p",
+                     "no:cacheprovider", "tests/hangs", env={
+        "PYTHONPATH": str(python.tree / "python"),
+        "BIDE_BUILD": str(BUILD / "release"),
+        **lua_paths(BUILD / "release"),
+    })
+
+
 def python_types(log: Log) -> Counts:
     """The stubs hold: for users under mypy --strict, and against the code."""
     python = default_python()

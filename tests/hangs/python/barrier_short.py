@@ -1,0 +1,21 @@
+# A barrier for three, and only two come.
+#
+# expect: DeadlockError: every task waits, and nothing is left that could wake
+#     one
+# expect: task ...runner 0... waits for Barrier...start... {A}
+# expect: task ...runner 1... waits for Barrier...start... {A}
+import bide
+
+
+async def runner(start):
+    await start.wait()  # A
+
+
+async def main():
+    start = bide.Barrier(3, name="start")
+    async with bide.TaskGroup() as race:
+        for i in range(2):
+            race.spawn(runner(start), name=f"runner {i}")
+
+
+bide.run(main())

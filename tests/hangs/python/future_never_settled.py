@@ -1,0 +1,18 @@
+# A task waits for an answer; who should give it forgot to.
+#
+# expect: DeadlockError: every task waits, and nothing is left that could wake
+#     one
+# expect: task ...asker... waits for Future...answer... {A}
+import bide
+
+
+async def ask(answer):
+    return await answer  # A
+
+
+async def main():
+    answer = bide.Future(name="answer")
+    await bide.spawn(ask(answer), name="asker")
+
+
+bide.run(main())
