@@ -5,17 +5,16 @@ occasion by the openssl program.
 """
 
 import ssl
-import subprocess
 import tempfile
 from pathlib import Path
 
 import bide
 
 
-def make_certificate(directory: Path) -> tuple[Path, Path]:
+async def make_certificate(directory: Path) -> tuple[Path, Path]:
     """A certificate for localhost that is its own authority, and its key."""
     certificate, key = directory / "cert.pem", directory / "key.pem"
-    subprocess.run(
+    await bide.run_process(
         [
             *("openssl", "req", "-x509", "-nodes", "-days", "1"),
             *("-newkey", "rsa:2048", "-subj", "/CN=localhost"),
@@ -23,7 +22,7 @@ def make_certificate(directory: Path) -> tuple[Path, Path]:
             *("-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,
-        stderr=subprocess.DEVNULL,
+        stderr=bide.DEVNULL,
     )
     return certificate, key
 
@@ -36,7 +35,7 @@ async def echo(stream: bide.TLSStream) -> None:
 
 async def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
-        certificate, key = make_certificate(Path(directory))
+        certificate, key = await make_certificate(Path(directory))
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.load_cert_chain(certificate, key)
         client = ssl.create_default_context(cafile=str(certificate))

@@ -11,6 +11,7 @@ sys.path.insert(0, str(TOOLS))
 from suite import runner  # noqa: E402
 from suite.counts import Counts, cmocka, luaunit  # noqa: E402
 from suite.counts import pytest as of_pytest  # noqa: E402
+from suite.healthy import reports  # noqa: E402
 from suite.runner import Failed, Log, Skipped, Stage, Suite  # noqa: E402
 
 
@@ -128,3 +129,16 @@ def test_all_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(runner, "LOGS", tmp_path)
     assert Suite([Stage("one", lambda log: None)]).run() == 0
     assert capsys.readouterr().out.endswith("\n1 passed, 0 failed\n")
+
+
+@pytest.mark.parametrize("line", [
+    'bide: the loop is blocked: task "spinner" (a.py:3) has been running for',
+    "bide: a lazy future made at a.lua:3 was never awaited",
+    "a.py:7: RuntimeWarning: operation Channel.send() was never awaited",
+    "Exception ignored in task 'mailer', whose failure nobody looked at",
+    'bide.DeadlockError: a deadlock: task "pay" (a.py:3) waits for',
+    "lua5.4: bide.run: every task waits and nothing can wake one (ESTALLED)",
+])
+def test_reports_are_seen_in_the_output_of_a_healthy_program(line: str) -> None:
+    assert reports(f"fine\n{line}\nfine\n") == [line]
+    assert reports("12 locks, 3 clients, 1 deadline\n") == []

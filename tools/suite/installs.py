@@ -8,8 +8,9 @@ from pathlib import Path
 
 from .counts import Counts
 from .languages import lua
-from .pythons import default_python
+from .pythons import Python, default_python
 from .runner import BUILD, ROOT, Failed, Log
+from .trees import lua_paths
 
 QUIET = ("--quiet", "--disable-pip-version-check")
 LUA_CHECK = """
@@ -73,23 +74,25 @@ def wheel(log: Log) -> None:
     log.run(ROOT / "tools/build-wheel", default_python().path)
 
 
-def examples(log: Log) -> Counts:
-    """Every example runs to its end, which it reaches by itself."""
-    python, tree = default_python(), BUILD / "release"
-    python.build(log)
+def example_commands(python: Python) -> list[list[str | Path]]:
     commands: list[list[str | Path]] = []
     for source in sorted((ROOT / "examples").glob("*/*")):
         if source.suffix == ".c":
-            commands.append([tree / "examples/c" / source.stem])
+            commands.append([BUILD / "release/examples/c" / source.stem])
         elif source.suffix == ".py":
             commands.append([python.path, source])
         elif source.suffix == ".lua":
             commands.append([lua(), source])
-    environment = {
-        "PYTHONPATH": str(python.tree / "python"),
-        "LUA_PATH": f"{tree}/lua/?.lua;;",
-        "LUA_CPATH": f"{tree}/lua/?.so;;",
-    }
+    return commands
+
+
+def examples(log: Log) -> Counts:
+    """Every example runs to its end, which it reaches by itself."""
+    python = default_python()
+    python.build(log)
+    commands = example_commands(python)
+    environment = {"PYTHONPATH": str(python.tree / "python"),
+                   **lua_paths(BUILD / "release")}
     failed = 0
     for command in commands:
         try:

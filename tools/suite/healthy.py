@@ -1,0 +1,67 @@
+"""Nothing is wrong, so nothing may be reported: a mixed load in each language and
+the examples run with every detector on."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from .counts import Counts
+from .installs import example_commands
+from .languages import lua
+from .pythons import default_python
+from .runner import BUILD, ROOT, Failed, Log
+from .trees import lua_paths
+
+SECONDS = float(os.environ.get("BIDE_SOAK_SECONDS", "10"))  # for each load
+
+DETECTORS = {
+    "BIDE_DEBUG": "1",
+    "BIDE_WATCHDOG": "250ms",
+    "BIDE_STATS": "1",
+    "BIDE_DUMP_SIGNAL": "USR1",
+    "PYTHONWARNINGS": "always",
+}
+
+# What reports begin with, or contain.
+REPORT = re.compile(
+    r"^bide: .*|.*Warning: .*|^Exception ignored.*|.*\b[Dd]eadlock.*|"
+    r".*every task waits.*|.*nobody looked.*|.*never (awaited|retrieved).*|"
+    r".*is broken: task.*", re.M)
+
+
+def healthy(log: Log) -> Counts:
+    """BIDE_SOAK_SECONDS of the environment: how long each load lasts."""
+    python = default_python()
+    python.build(log)
+    commands = [
+        [python.path, ROOT / "tests/healthy/mixed.py"],
+        [lua(), ROOT / "tests/healthy/mixed.lua"],
+        [BUILD / "release/tests/c/soak"],
+        *example_commands(python),
+    ]
+    environment = {**DETECTORS, "BIDE_SOAK_SECONDS": str(SECONDS),
+                   "PYTHONPATH": str(python.tree / "python"),
+                   **lua_paths(BUILD / "release")}
+    failed = sum(not _is_quiet(log, command, environment)
+                 for command in commands)
+    if failed:
+        raise Failed("reports", Counts(len(commands) - failed, failed))
+    return Counts(len(commands), 0)
+
+
+def reports(output: str) -> list[str]:
+    return [found[0] for found in REPORT.finditer(output)]
+
+
+def _is_quiet(log: Log, command: list[str | Path],
+              environment: dict[str, str]) -> bool:
+    try:
+        output = log.run(*command, env=environment, timeout=SECONDS + 120)
+    except Failed as failure:
+        log.note(f"ERROR: {failure}")
+        return False
+    for line in reports(output):
+        log.note(f"ERROR: a report in {Path(command[-1]).name}: {line}")
+    return not reports(output)
