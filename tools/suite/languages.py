@@ -52,10 +52,7 @@ def python_asan(log: Log) -> Counts:
     tests/python counts references instead.
     """
     interpreter = default_python().environment(log)
-    return _pytest(log, interpreter, BUILD / "asan", {
-        **_preload(log), "PYTHONMALLOC": "malloc",
-        "ASAN_OPTIONS": NO_LEAKS,
-    })
+    return _pytest(log, interpreter, BUILD / "asan", sanitized(log))
 
 
 def documentation(log: Log) -> Counts:
@@ -136,6 +133,12 @@ def _pytest(log: Log, interpreter: Path, tree: Path,
                      env={"PYTHONPATH": str(tree / "python"), **extra,
                           "HYPOTHESIS_STORAGE_DIRECTORY":
                               str(BUILD / "hypothesis")})
+
+
+def sanitized(log: Log) -> dict[str, str]:
+    """For a Python that loads the instrumented extension."""
+    return {**_preload(log), "PYTHONMALLOC": "malloc",
+            "ASAN_OPTIONS": f"{NO_LEAKS}:quarantine_size_mb=4"}
 
 
 def _preload(log: Log) -> dict[str, str]:
