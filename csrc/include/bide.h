@@ -1029,8 +1029,9 @@ BIDE_API void bide_stream_unref(bide_stream *s);
  *               the wait is over); BIDE_EEOF, or BIDE_ETOOLONG when `limit`
  *               bytes hold no separator
  * A granted read ends with bide_stream_consume (of 0 bytes to leave them all);
- * until then another task's read gets BIDE_EBUSY. A `max` of 0 is
- * BIDE_EINVALID, an `n` of 0 is granted at once.
+ * until then another task's read gets BIDE_EBUSY, and the bytes stay even if
+ * the stream is closed. A `max` of 0 is BIDE_EINVALID, an `n` of 0 is granted
+ * at once.
  * Cancel     nothing is consumed.                                            */
 BIDE_API int bide_stream_read(bide_stream *s, size_t max, bide_wait *w);
 BIDE_API int bide_stream_read_exact(bide_stream *s, size_t n, bide_wait *w);
@@ -1063,6 +1064,16 @@ typedef struct bide_buffer {
  * until the wait is over, too. */
 BIDE_API int bide_stream_write_many(bide_stream *s, const bide_buffer *list,
                                     size_t count, bide_wait *w);
+
+/** Sends `count` bytes of a file from `offset` on, below 0: up to its end; in
+ * order with writes, and from the system's memory straight to a socket where
+ * they lie there. The file's position plays no part, and the file may be closed
+ * meanwhile. `w->u.io.done` tells how many were sent: fewer than `count` where
+ * the file ended before. EBADF: the file is closed; ESPIPE: it has no position.
+ * After an error of the file's, `done` bytes are out and the stream goes on.
+ * Cancel     as bide_stream_write. */
+BIDE_API int bide_stream_sendfile(bide_stream *s, bide_file *f, int64_t offset,
+                                  int64_t count, bide_wait *w);
 
 /** Ends the sending half once all writes are out. */
 BIDE_API int bide_stream_shutdown(bide_stream *s, bide_wait *w);

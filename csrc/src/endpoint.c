@@ -57,8 +57,11 @@ bide__endpoint_close(bide__endpoint *e)
 void
 bide__endpoint_gone(bide__endpoint *e)
 {
-    if (atomic_fetch_sub(&e->owners, 1) == 1)
-        bide__object_free(&e->object);
+    if (atomic_fetch_sub(&e->owners, 1) != 1)
+        return;
+    if (e->fini)
+        e->fini(e);
+    bide__object_free(&e->object);
 }
 
 static void

@@ -15,6 +15,7 @@ typedef struct bide__endpoint {
     bide__object object;
     bide__handle handle;
     void (*shut)(struct bide__endpoint *e);
+    void (*fini)(struct bide__endpoint *e); /* frees what it has; or NULL */
     bide_post released; /* the last unref, by another thread */
     atomic_int owners;
     bool closed;

@@ -214,7 +214,17 @@ bide__reader_close(bide_stream *s)
     s->reading = false;
     if (s->reader)
         finish(s, s->reader, BIDE_ECLOSED);
-    bide__buffer_fini(&s->in);
+    if (!s->granted)
+        bide__buffer_fini(&s->in);
+}
+
+/* What was granted is taken, even from a stream that was closed meanwhile. */
+static void
+end_grant(bide_stream *s)
+{
+    s->granted = NULL;
+    if (bide__unlikely(s->base.closed))
+        bide__buffer_fini(&s->in);
 }
 
 /* -- the reader ----------------------------------------------------------- */
@@ -232,8 +242,7 @@ abort_read(bide_wait *w, bool forced)
 static void
 undo_read(bide_wait *w)
 {
-    bide_stream *s = w->object;
-    s->granted = NULL;
+    end_grant(w->object);
 }
 
 /* Another task is reading, or has been given bytes it has not seen yet. */
@@ -368,8 +377,8 @@ bide_stream_data(const bide_stream *s, size_t *len)
 void
 bide_stream_consume(bide_stream *s, size_t n)
 {
-    s->granted = NULL;
     bide__buffer_consume(&s->in, n, &s->base.object.loop->spares);
+    end_grant(s);
     if (bide__unlikely(!s->reading) && !s->base.closed &&
         bide__buffer_len(&s->in) <= s->limits.read_low)
         bide__reader_start(s);

@@ -12,7 +12,8 @@ void bide__reader_pushed(bide_stream *s);
 int bide__reader_start(bide_stream *s);
 void bide__reader_stop(bide_stream *s);
 
-/** Ends the wait of the reader with BIDE_ECLOSED and frees the bytes. */
+/** Ends the wait of the reader with BIDE_ECLOSED and frees the bytes, unless a
+ * task was granted some and has not taken them yet. */
 void bide__reader_close(bide_stream *s);
 
 #endif

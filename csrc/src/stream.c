@@ -29,6 +29,13 @@ shut(bide__endpoint *e)
     bide__endpoint_gone(&s->base);
 }
 
+/* Bytes that were granted and never taken. */
+static void
+fini(bide__endpoint *e)
+{
+    bide__buffer_fini(&bide__of(e, bide_stream, base)->in);
+}
+
 bide_stream *
 bide__stream_new(bide_loop *l)
 {
@@ -41,6 +48,7 @@ bide__stream_new_sized(bide_loop *l, size_t size)
     bide_stream *s = bide__endpoint_new(size, l, shut);
     if (!s)
         return NULL;
+    s->base.fini = fini;
     bide__list_init(&s->writers);
     bide__list_init(&s->drainers);
     s->limits = (bide_stream_limits){.read_high = 256 * 1024,

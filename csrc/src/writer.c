@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "chunk.h"
+#include "parcel.h"
 #include "vector.h"
 #include "stream_state.h"
 
@@ -46,6 +47,12 @@ static const bide_wait_kind shutdown_kind = {
     .abort = abort_shutdown,
 };
 
+static bool
+is_parcel(const bide_wait *w)
+{
+    return w->kind != &shutdown_kind && w->aux == BIDE__PARCEL;
+}
+
 /* -- ends ----------------------------------------------------------------- */
 
 /* Of `piece` only what is used is ever touched: not zeroed. */
@@ -78,12 +85,27 @@ bide__writer_fini(bide_stream *s)
     s->sending = NULL;
 }
 
+static void
+finish_parcel(bide_wait *w, int status)
+{
+    bide__parcel *p = bide__parcel_of(w);
+    if (status == 0)
+        status = p->status;
+    if (w->task)
+        bide__io_fire(w, status);
+    else
+        bide__list_remove(&w->link);
+    bide__parcel_drop(p);
+}
+
 /* Ends the front of the queue. */
 static void
 finish(bide_wait *w, int status)
 {
     assert(bide__list_linked(&w->link));
-    if (bide__is_chunk(w)) {
+    if (is_parcel(w)) {
+        finish_parcel(w, status);
+    } else if (bide__is_chunk(w)) {
         bide__list_remove(&w->link);
         bide__chunk_free(w);
     } else {
@@ -185,31 +207,63 @@ bide__writer_ready(bide_stream *s, int status)
         bide__writer_pump(s);
 }
 
+/* The first `n` bytes of the piece. */
 static int
-send_piece(bide_stream *s, bide_wait *w)
+put_piece(bide_stream *s, size_t n)
 {
     struct bide__sending *g = s->sending;
-    if (s->filter) {
-        g->busy = true;
-        return BIDE_PARKED;
-    }
-    size_t left = bide__write_left(w);
-    uv_buf_t buf = uv_buf_init(g->piece, left < PIECE ? (unsigned)left : PIECE);
-    bide__write_copy(w, g->piece, buf.len);
+    uv_buf_t buf = uv_buf_init(g->piece, (unsigned)n);
     g->request.write.data = g;
     int rc = uv_write(&g->request.write, &s->uv.stream, &buf, 1, on_sent);
     if (rc)
         return rc;
     g->busy = true;
-    s->in_piece = buf.len;
-    advance_by(s, w, buf.len);
+    s->in_piece = n;
     return BIDE_PARKED;
 }
 
-/* 0: all of it is out. BIDE_PARKED: a piece is under way. */
+/* A filter tells when it can write again. */
 static int
-advance(bide_stream *s, bide_wait *w)
+await_filter(bide_stream *s)
 {
+    s->sending->busy = true;
+    return BIDE_PARKED;
+}
+
+static int
+send_piece(bide_stream *s, bide_wait *w)
+{
+    if (s->filter)
+        return await_filter(s);
+    size_t left = bide__write_left(w), n = left < PIECE ? left : PIECE;
+    bide__write_copy(w, s->sending->piece, n);
+    int rc = put_piece(s, n);
+    if (rc == BIDE_PARKED)
+        advance_by(s, w, n);
+    return rc;
+}
+
+/* A rest that cannot be read leaves the stream out of step. */
+static int
+advance_parcel(bide_stream *s, bide_wait *w)
+{
+    size_t n = PIECE;
+    int rc = bide__parcel_send(s, w);
+    if (rc == BIDE_EWOULDBLOCK && s->filter)
+        return await_filter(s);
+    if (rc == BIDE_EWOULDBLOCK) {
+        rc = bide__parcel_take(w, s->sending->piece, &n);
+        if (rc == 0 && n)
+            rc = put_piece(s, n);
+    }
+    return rc == 0 && !w->task && bide__parcel_of(w)->status ? UV_EPIPE : rc;
+}
+
+int
+bide__writer_advance(bide_stream *s, bide_wait *w)
+{
+    if (is_parcel(w))
+        return advance_parcel(s, w);
     int rc = bide__writer_take(s, w);
     if (rc == 0 && bide__write_left(w))
         rc = send_piece(s, w);
@@ -263,7 +317,8 @@ bide__writer_pump(bide_stream *s)
 {
     while (!bide__list_empty(&s->writers)) {
         bide_wait *w = bide__wait_first(&s->writers);
-        int rc = w->kind == &shutdown_kind ? send_end(s) : advance(s, w);
+        int rc = w->kind == &shutdown_kind ? send_end(s)
+                                           : bide__writer_advance(s, w);
         if (rc == BIDE_PARKED)
             break;
         if (rc) {
@@ -279,6 +334,13 @@ bide__writer_pump(bide_stream *s)
     if (bide__list_empty(&s->writers))
         bide__writer_settle(s);
     wake_drainers(s, 0);
+}
+
+void
+bide__writer_go_on(bide_stream *s)
+{
+    if (s->sending && !s->sending->busy && !s->base.closed)
+        bide__writer_pump(s);
 }
 
 /* -- cancelling ----------------------------------------------------------- */
@@ -318,8 +380,8 @@ abort_shutdown(bide_wait *w, bool forced)
 
 /* -- entries -------------------------------------------------------------- */
 
-static int
-refused(const bide_stream *s, const bide_wait *w)
+int
+bide__writer_refused(const bide_stream *s, const bide_wait *w)
 {
     int rc = bide__endpoint_enter(&s->base, w->task);
     return bide__unlikely(rc) ? rc : s->write_error;
@@ -361,7 +423,7 @@ submit(bide_stream *s, bide_wait *w)
 int
 bide_stream_write(bide_stream *s, const char *data, size_t len, bide_wait *w)
 {
-    int rc = refused(s, w);
+    int rc = bide__writer_refused(s, w);
     if (bide__unlikely(rc))
         return rc;
     w->kind = &write_kind;
@@ -373,7 +435,7 @@ int
 bide_stream_write_many(bide_stream *s, const bide_buffer *list, size_t count,
                        bide_wait *w)
 {
-    int rc = refused(s, w);
+    int rc = bide__writer_refused(s, w);
     if (rc == 0)
         rc = bide__write_list(w, list, count);
     if (rc)
@@ -385,7 +447,7 @@ bide_stream_write_many(bide_stream *s, const bide_buffer *list, size_t count,
 int
 bide_stream_shutdown(bide_stream *s, bide_wait *w)
 {
-    int rc = refused(s, w);
+    int rc = bide__writer_refused(s, w);
     if (s->ended && rc == UV_EPIPE)
         return bide__wait_done(w, &shutdown_kind, s);
     if (rc)

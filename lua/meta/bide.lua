@@ -903,6 +903,15 @@ local stream = {}
 ---@return bide.stream? self, string? message, string? code
 function stream:write(...) end
 
+---Sends `count` bytes of a file from `offset` (0) on, by default up to its end; in
+---order with writes, without a copy where the system can. The file's position stays.
+---Gives how many were sent: fewer where the file ended before.
+---@param file bide.file
+---@param offset? integer
+---@param count? integer
+---@return integer? sent, string? message, string? code
+function stream:sendfile(file, offset, count) end
+
 ---What has arrived: at least 1 byte, at most `max` (65536). The end of the stream
 ---is nil, "eof".
 ---@param max? integer

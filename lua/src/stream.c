@@ -426,6 +426,7 @@ static const luaL_Reg methods[] = {
     {"try_read", bidelua_stream_try_read},
     {"buffered", bidelua_stream_buffered},
     {"write", bidelua_stream_write},
+    {"sendfile", bidelua_stream_sendfile},
     {"try_write", bidelua_stream_try_write},
     {"write_nowait", bidelua_stream_write_nowait},
     {"drain", bidelua_stream_drain},

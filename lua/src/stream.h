@@ -45,6 +45,7 @@ int bidelua_pushaddress(lua_State *L, int status, const bide_address *a);
 
 /* Methods: writer.c. */
 int bidelua_stream_write(lua_State *L);
+int bidelua_stream_sendfile(lua_State *L);
 int bidelua_stream_shutdown(lua_State *L);
 
 /* And nowait.c. */

@@ -1,7 +1,9 @@
 /* writer.c - the writing half of a connection.
  *
  *   c:write(s, ...)   whole, or nil, message, code
+ *   c:sendfile(f, offset, count)  how many bytes
  *   c:shutdown()                                                             */
+#include "file.h"
 #include "stream.h"
 
 /* Up to here, joining the pieces is cheaper than a list of them. */
@@ -50,6 +52,32 @@ bidelua_stream_write(lua_State *L)
     }
     int r = bide_stream_write(s->core, data, len, &t->wait);
     return bidelua_await(L, t, r, write_done);
+}
+
+static int
+sendfile_done(lua_State *L, bidelua_task *t, int status)
+{
+    if (status < 0)
+        return bidelua_io_failed(L, t, status);
+    lua_pushinteger(L, (lua_Integer)t->wait.u.io.done);
+    return 1;
+}
+
+int
+bidelua_stream_sendfile(lua_State *L)
+{
+    bidelua_state *S = bidelua_self(L);
+    bidelua_stream *s = bidelua_stream_check(L);
+    bidelua_file *f = bidelua_check(L, S, 2, BIDELUA_FILE);
+    lua_Integer offset = luaL_optinteger(L, 3, 0);
+    lua_Integer count = luaL_optinteger(L, 4, -1);
+    luaL_argcheck(L, offset >= 0, 3, "an offset must not be negative");
+    luaL_argcheck(L, count >= 0 || lua_isnoneornil(L, 4), 4,
+                  "a number of bytes must not be negative; leave it out to "
+                  "send up to the end");
+    bidelua_task *t = bidelua_enter(L, S, "stream:sendfile");
+    int r = bide_stream_sendfile(s->core, f->core, offset, count, &t->wait);
+    return bidelua_await(L, t, r, sendfile_done);
 }
 
 int

@@ -8,9 +8,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import _core, _helpers
-from ._core import CancelToken, ClosedError, Listener, Stream, TLSStream
+from ._core import (
+    CancelToken,
+    ClosedError,
+    File,
+    Listener,
+    Stream,
+    TLSStream,
+)
 
 _HANDSHAKE_TIMEOUT = 60.0
+_PIECE = 256 * 1024
 
 
 class TLSInfo:
@@ -115,6 +123,28 @@ async def start_tls(
         stream, context, bool(server_side), server_hostname, session
     )
     return await _handshake(tls, handshake_timeout)
+
+
+async def sendfile(
+    stream: TLSStream, file: File, offset: int = 0, count: int | None = None
+) -> int:
+    """TLSStream.sendfile()."""
+    if not isinstance(file, File):
+        raise TypeError(
+            "file must be a bide.File, which open_file() gives in a binary "
+            f"mode, not {type(file).__name__}"
+        )
+    if count is not None and count < 0:
+        raise ValueError("count must be at least 0, or None")
+    sent = 0
+    while count is None or sent < count:
+        left = _PIECE if count is None else min(count - sent, _PIECE)
+        piece = await file.pread(left, offset + sent)
+        if not piece:
+            break
+        await stream.write(piece)
+        sent += len(piece)
+    return sent
 
 
 async def connect_tls(

@@ -86,7 +86,11 @@ PyObject *bidepy_stream_limits(PyObject *self, void *closure);
 PyObject *bidepy_stream_unsent(PyObject *self, void *closure);
 PyObject *bidepy_stream_buffered_bytes(PyObject *self, void *closure);
 
-/* Of a TLSStream: tls_reader.c, tls_stream.c */
+/* sendfile.c */
+PyObject *bidepy_stream_sendfile(PyObject *self, PyObject *const *args,
+                                 Py_ssize_t nargs, PyObject *kwnames);
+
+/* Of a TLSStream: tls_reader.c, tls_python.c */
 PyObject *bidepy_tls_stream_next_line(PyObject *self, size_t limit);
 PyObject *bidepy_stream_start_tls(PyObject *self, PyObject *args,
                                   PyObject *kwargs);

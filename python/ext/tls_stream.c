@@ -341,36 +341,6 @@ wrap_tls(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return NULL;
 }
 
-/* -- what a Stream has of it --------------------------------------------- */
-
-PyObject *
-bidepy_stream_start_tls(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    PyObject *module = PyImport_ImportModule("bide._tls");
-    PyObject *start =
-        module ? PyObject_GetAttrString(module, "start_tls") : NULL;
-    PyObject *bound = start ? PyMethod_New(start, self) : NULL;
-    PyObject *coro = bound ? PyObject_Call(bound, args, kwargs) : NULL;
-    Py_XDECREF(bound);
-    Py_XDECREF(start);
-    Py_XDECREF(module);
-    return coro;
-}
-
-PyObject *
-bidepy_stream_tls(PyObject *self, void *closure)
-{
-    (void)closure;
-    if (!Py_IS_TYPE(self, bidepy_of(self)->type.tls_stream) || !of(self)->top)
-        Py_RETURN_NONE;
-    PyObject *module = PyImport_ImportModule("bide._tls");
-    PyObject *info = module ? PyObject_CallMethod(module, "TLSInfo", "O",
-                                                  of(self)->top->tls.object)
-                            : NULL;
-    Py_XDECREF(module);
-    return info;
-}
-
 /* -- the type ------------------------------------------------------------- */
 
 static PyObject *
@@ -403,6 +373,11 @@ PyDoc_STRVAR(doc_close,
              "Close at once, without waiting for the peer; it is told "
              "(close_notify) if that does\nnot have to wait. Waits on the "
              "stream end with StreamClosedError.");
+PyDoc_STRVAR(doc_sendfile,
+             "sendfile($self, /, file, offset=0, count=None)\n--\n\n"
+             "As Stream.sendfile(), but a coroutine that reads and writes 256 "
+             "KiB at a time: other\ntasks' writes may come in between, and a "
+             "cancelled one ends between two pieces.");
 PyDoc_STRVAR(doc_try_write,
              "try_write($self, data, /)\n--\n\n"
              "As Stream.try_write(): at most 16 KiB, and WouldBlockError "
@@ -442,6 +417,8 @@ static PyMethodDef methods[] = {
     {"write_many", bidepy_tls_stream_write_many, METH_O,
      "write_many($self, buffers, /)\n--\n\n"
      "As Stream.write_many(); the buffers share records."},
+    {"sendfile", BIDEPY_METHOD(bidepy_tls_stream_sendfile),
+     METH_VARARGS | METH_KEYWORDS, doc_sendfile},
     {"try_write", bidepy_tls_stream_try_write, METH_O, doc_try_write},
     {"write_nowait", bidepy_tls_stream_write_nowait, METH_O, doc_write_nowait},
     {"shutdown", bidepy_tls_stream_shutdown, METH_NOARGS, doc_shutdown},

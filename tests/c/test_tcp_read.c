@@ -219,7 +219,50 @@ test_tcp_read_until_over_its_limit_is_an_error(void **state)
     net_expect(&n, "a:abcdefgh");
 }
 
+/* -- closed meanwhile ----------------------------------------------------- */
+
+static void
+reads_three(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT(a, bide_stream_read(n->stream, 100, &a->w));
+    trace(a, "%s", a->rc ? bide_error_name(a->rc) : net_taken(n, &a->w));
+    CHECK_INT(bide_stream_read(n->stream, 1, &a->w2), BIDE_ECLOSED);
+    END(a);
+}
+
+/* In the turn in which the reader has been given the bytes. */
+static void
+closes_under_it(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_yield(&a->w));
+    peer_send(n->peer, "abc");
+    AWAIT_UNTIL(a, net_has(n->stream, 3));
+    if (a->extra)
+        bide_task_cancel(&((actor *)a->extra)->task, number(0));
+    bide_stream_close(n->stream);
+    trace(a, "close");
+    END(a);
+}
+
+static void
+test_tcp_read_granted_before_a_close(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "r", reads_three);
+    net_spawn(&n, "c", closes_under_it);
+    net_expect(&n, "c:close r:abc");
+}
+
 TEST_MAIN("tcp read", T(tcp_echo), T(tcp_read_takes_at_most_what_was_asked),
           T(tcp_bytes_not_consumed_stay), T(tcp_read_exact_across_segments),
           T(tcp_read_until_across_segments),
-          T(tcp_read_until_over_its_limit_is_an_error))
+          T(tcp_read_until_over_its_limit_is_an_error),
+          T(tcp_read_granted_before_a_close))

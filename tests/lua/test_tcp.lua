@@ -25,6 +25,20 @@ function test_tcp_echo()
     end)
 end
 
+function test_tcp_read_granted_before_a_close()
+    with_pair(function(a, b)
+        local reading = bide.spawn(b.readsome, b)
+        settle()
+        a:write("abc")
+        while b:buffered() == 0 do
+            bide.yield_now()
+        end
+        eq(reading:done(), false)
+        b:close()
+        eq(reading:await(), "abc")
+    end)
+end
+
 function test_tcp_connects_by_name()
     bide.run(function()
         local srv <close> = listen()

@@ -247,6 +247,20 @@ def test_tcp_read_until_across_segments():
         assert await server.read_until(bytearray(b"st")) == b"rest"
 
 
+def test_tcp_read_granted_before_a_close():
+    async def test(a, b):
+        reading = bide.spawn(_read(b))
+        await settle()
+        await a.write(b"abc")
+        while not b.buffered:
+            await bide.yield_now()
+        assert not reading.done()
+        b.close()
+        assert await reading == b"abc"
+
+    with_pair(test)
+
+
 def test_tcp_read_until_over_its_limit_is_an_error():
     @with_pair
     async def test(client, server):
