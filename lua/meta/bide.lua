@@ -164,6 +164,12 @@ function bide.dump(format) end
 ---@return string? url, string? message, string? code
 function bide.inspect(address) end
 
+---The path of the Unix socket on which the live view of a process listens for
+---bide-top.
+---@param pid integer
+---@return string? path, string? message, string? code
+function bide._inspector_path(pid) end
+
 ---Writes a dump to `fd` (2) whenever the process gets the signal, also while its
 ---loops are blocked. nil: no longer. BIDE_DUMP_SIGNAL=USR1 (or USR2, QUIT, HUP)
 ---in the environment turns it on.

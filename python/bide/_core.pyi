@@ -842,6 +842,7 @@ def _report(exception: BaseException, message: str, object: object, /) -> None: 
 
 # -- for bide.aio ---------------------------------------------------------------
 
+@disjoint_base
 class _SSLBase:
     def get_buffer(self, hint: int, /) -> memoryview: ...
     def buffer_updated(self, count: int, /) -> None: ...

@@ -6,7 +6,7 @@ import codecs
 import os
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 from . import _core
 from ._core import File
@@ -19,10 +19,11 @@ _KINDS = {
     "a": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
     "x": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
 }
-_BINARY: TypeAlias = Literal[
-    "rb", "wb", "ab", "xb", "rb+", "wb+", "ab+", "xb+", "r+b", "w+b", "a+b",
-    "x+b", "br", "bw", "ba", "bx"
-]
+if TYPE_CHECKING:
+    _BINARY: TypeAlias = Literal[
+        "rb", "wb", "ab", "xb", "rb+", "wb+", "ab+", "xb+", "r+b", "w+b", "a+b",
+        "x+b", "br", "bw", "ba", "bx"
+    ]
 
 
 def _parse(mode: str) -> tuple[int, bool]:

@@ -20,7 +20,7 @@ from typing import Any
 from . import _core
 
 _plain_lock = threading.Lock
-_plain_rlock = threading.RLock
+_plain_rlock: Callable[[], Any] = threading.RLock
 _runs = 0
 
 # What is held now, of all threads that run tasks. The extension looks whether

@@ -5,6 +5,8 @@ handshake, shutdown, errors. What happens with every message is in C
 (ssl_read.c, ssl_write.c), on attributes that both halves share.
 """
 
+# mypy: ignore-errors
+# It stands on asyncio's own methods, which have no types.
 from __future__ import annotations
 
 from asyncio import sslproto

@@ -2,6 +2,8 @@
 in C. Checking arguments, resolving names and racing addresses stays asyncio's,
 as the version at hand has it."""
 
+# mypy: ignore-errors
+# It stands on asyncio's own methods, which have no types.
 from __future__ import annotations
 
 import errno
