@@ -23,9 +23,10 @@ _plain_lock = threading.Lock
 _plain_rlock: Callable[[], Any] = threading.RLock
 _runs = 0
 
-# What is held now, of all threads that run tasks. The extension looks whether
-# this is empty when a task parks.
-held: list[_Taken] = []
+# What is held now, of all threads that run tasks, in the order of taking. The
+# extension looks whether this is empty when a task parks. Threads add and take
+# out in single steps.
+held: dict[_Taken, None] = {}
 
 
 class _Taken:
@@ -69,21 +70,31 @@ class _Traced:
 
     def __init__(self) -> None:
         self._lock: Any = _plain_lock()
+        # One for each acquisition that is not released; None: by no task. Only
+        # who has the lock touches it.
+        self._taken: list[_Taken | None] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         taken: bool = self._lock.acquire(blocking, timeout)
-        if taken and _runs:
-            task = _here()
-            if task is not None:
-                held.append(_Taken(self, task, _caller()))
+        if taken:
+            note = None
+            if _runs and (task := _here()) is not None:
+                note = _Taken(self, task, _caller())
+                held[note] = None
+            self._taken.append(note)
         return taken
 
     def release(self) -> None:
-        self._lock.release()
-        for i in range(len(held) - 1, -1, -1):
-            if held[i].lock is self:
-                del held[i]
-                break
+        notes = self._taken[-1:]
+        del self._taken[-1:]
+        try:
+            self._lock.release()
+        except RuntimeError:  # it was not ours
+            self._taken += notes
+            raise
+        for note in notes:
+            if note is not None:
+                held.pop(note, None)
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -108,6 +119,7 @@ class _TracedR(_Traced):
     kind = "RLock"
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = _plain_rlock()
 
 

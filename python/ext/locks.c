@@ -26,7 +26,7 @@ bidepy_locks_begin(bidepy_state *st)
     if (!st->locks_held) {
         PyObject *held = get("held");
         PyObject *parked = held ? get("parked") : NULL;
-        if (!parked || !PyList_Check(held)) {
+        if (!parked || !PyDict_Check(held)) {
             Py_XDECREF(held);
             Py_XDECREF(parked);
             return -1;
@@ -52,7 +52,7 @@ void
 bidepy_locks_parked(bidepy_task *self)
 {
     bidepy_state *st = self->st;
-    if (!st->locks_held || PyList_GET_SIZE(st->locks_held) == 0)
+    if (!st->locks_held || PyDict_Size(st->locks_held) == 0)
         return;
     PyObject *name = bidepy_task_name(self);
     PyObject *where = name ? bidepy_task_where(self) : NULL;

@@ -152,6 +152,38 @@ def test_lock_of_threading_is_traced_in_debug_runs_only():
         assert (threading.Lock, threading.RLock) == plain
 
 
+def test_lock_of_threading_is_traced_in_many_threads_at_once():
+    before = sys.getswitchinterval()
+
+    def work(lock):
+        for _ in range(5000):
+            with lock, threading.RLock():
+                pass
+
+    async def main():
+        shared = threading.Lock()
+        jobs = [bide.spawn_blocking(work, lock)
+                for lock in [shared, shared, threading.Lock()]]
+        while not all(job.done() for job in jobs):
+            for _ in range(100):
+                with shared:
+                    pass
+            await bide.yield_now()
+        for job in jobs:
+            await job
+        with pytest.raises(RuntimeError):
+            shared.release()
+        with shared:
+            await bide.yield_now()
+
+    sys.setswitchinterval(1e-6)
+    try:
+        ((text, _, _),) = warned(main(), debug=True)
+    finally:
+        sys.setswitchinterval(before)
+    assert "threading.Lock" in text
+
+
 def test_lock_of_threading_made_an_error_is_not_lost(monkeypatch):
     seen = []
     monkeypatch.setattr(sys, "unraisablehook", seen.append)
