@@ -17,7 +17,6 @@ local IDLE <const> = 30 -- seconds a connection may be silent
 local DRAIN <const> = 10 -- seconds that requests under way have at the end
 local HEAD_MAX <const> = 64 * 1024
 local BODY_MAX <const> = 1024 * 1024
-local PIECE <const> = 256 * 1024
 
 local REASONS = {
     [200] = "OK", [400] = "Bad Request", [404] = "Not Found",
@@ -144,16 +143,11 @@ local function answer_file(c, request)
     local file <close> = file
     local kind = TYPES[path:match("%.(%w+)$")] or "application/octet-stream"
     local ok = c:write(head(200, kind, about.size, request.keep_alive))
-    local left = request.method == "GET" and about.size or 0
-    while ok and left > 0 do
-        local data = file:read(math.min(left, PIECE))
-        if not data then
-            return nil -- it became shorter: this connection is out of step
-        end
-        ok = c:write(data)
-        left = left - #data
+    if not ok or request.method ~= "GET" or about.size == 0 then
+        return ok
     end
-    return ok
+    -- Fewer bytes than the head has promised: the connection is out of step.
+    return c:sendfile(file, 0, about.size) == about.size
 end
 
 local function serve_one(c)

@@ -27,7 +27,6 @@ IDLE = 30.0  # seconds a connection may be silent
 DRAIN = 10.0  # seconds that requests under way have at the end
 BODY_MAX = 1 << 20
 HEAD_MAX = 64 << 10
-PIECE = 256 << 10
 
 REASONS = {
     200: "OK", 206: "Partial Content", 304: "Not Modified",
@@ -215,18 +214,10 @@ class Server:
                 206 if b"range" in request.headers else 200,
                 kind or "application/octet-stream", count, request.keep_alive,
                 *more))
-            if request.method == "GET":
-                await send_range(stream, file, first, count)
-
-
-async def send_range(stream, file, first, count):
-    await file.seek(first)
-    while count > 0:
-        data = await file.read(min(count, PIECE))
-        if not data:
-            raise OSError("the file became shorter while it was sent")
-        await stream.write(data)
-        count -= len(data)
+            if request.method == "GET" and count:
+                sent = await stream.sendfile(file, first, count)
+                if sent < count:  # the head has promised more
+                    raise OSError("the file became shorter meanwhile")
 
 
 def byte_range(header, size):
