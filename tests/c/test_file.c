@@ -1,7 +1,9 @@
 /* test_file.c - open files: reading, writing, their order and their end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -340,6 +342,74 @@ test_file_no_space_is_an_error(void **state)
 }
 
 static void
+has_no_descriptors(actor *a)
+{
+    static struct rlimit before;
+    struct rlimit none;
+
+    BEGIN(a);
+    put_content("a", "x", 1);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    AWAIT(a, bide_file_open(scratch("a"), O_RDONLY, 0, &a->w));
+    CHECK_INT(a->rc, -EMFILE);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    AWAIT_OK(a, bide_file_open(scratch("a"), O_RDONLY, 0, &a->w));
+    bide_file_unref(a->w.value.as.ptr);
+    END(a);
+}
+
+static void
+test_file_without_descriptors_is_an_error(void **state)
+{
+    (void)state;
+    run_actor(has_no_descriptors);
+}
+
+static void
+is_denied(actor *a)
+{
+    BEGIN(a);
+    AWAIT(a, bide_file_open(a->arg, O_RDONLY, 0, &a->w));
+    a->n = a->rc == -EACCES;
+    AWAIT(a, bide_file_open(a->arg, O_WRONLY | O_CREAT, 0600, &a->w));
+    a->n += a->rc == -EACCES;
+    END(a);
+}
+
+/* In a process that is not root's. */
+static int
+denied_child(const char *path)
+{
+    world wd;
+    if (geteuid() == 0 && setuid(65534))
+        return 1;
+    world_begin_real(&wd);
+    actor *a = actor_spawn(&wd, "a", is_denied, (void *)path);
+    world_run(&wd);
+    int denied = a->n;
+    world_end(&wd);
+    return denied == 2 ? 0 : 2;
+}
+
+static void
+test_file_permission_denied_is_an_error(void **state)
+{
+    (void)state;
+    int status = -1;
+    scratch_begin();
+    put_content("a", "x", 1);
+    assert_int_equal(chmod(scratch("a"), 0), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(denied_child(scratch("a")));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void
 reads_a_pipe(actor *a)
 {
     bide_file *f = a->extra;
@@ -373,4 +443,5 @@ TEST_MAIN("file", T(file_reads_what_was_written), T(file_reads_lines),
           T(file_places_leave_the_position), T(file_truncate_stat_and_sync),
           T(file_large_in_one_piece), T(file_open_errors),
           T(file_misuse_is_an_error), T(file_no_space_is_an_error),
-          T(file_without_a_position))
+          T(file_without_descriptors_is_an_error),
+          T(file_permission_denied_is_an_error), T(file_without_a_position))

@@ -1,6 +1,7 @@
 /* test_sendfile.c - files sent to streams. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -372,6 +373,38 @@ test_sendfile_refuses_what_it_cannot_send(void **state)
     expect(&s, "a:refused");
 }
 
+static void
+has_no_descriptors(actor *a)
+{
+    sending *s = a->arg;
+    static struct rlimit before;
+    struct rlimit none;
+
+    BEGIN(a);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CHECK_INT(bide_stream_sendfile(s->n.stream, s->file, 0, -1, &a->w),
+              -EMFILE);
+    CHECK_INT(a->w.u.io.done, 0);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    AWAIT_OK(a, bide_stream_write(s->n.stream, "next", 4, &a->w));
+    peer_recv(s->n.peer, s->n.text, 4);
+    trace(a, "%s", s->n.text);
+    END(a);
+}
+
+static void
+test_sendfile_without_descriptors_is_an_error(void **state)
+{
+    (void)state;
+    sending s;
+    begin(&s, BIG);
+    spawn(&s, "a", has_no_descriptors);
+    expect(&s, "a:next");
+}
+
 /* -- other streams -------------------------------------------------------- */
 
 static void
@@ -515,5 +548,6 @@ TEST_MAIN("sendfile", T(sendfile_sends_a_file_or_a_range),
           T(sendfile_cancelled_in_the_queue_sends_nothing),
           T(sendfile_to_a_stream_that_is_closed),
           T(sendfile_to_a_peer_that_resets),
-          T(sendfile_refuses_what_it_cannot_send), T(sendfile_to_a_pipe),
+          T(sendfile_refuses_what_it_cannot_send),
+          T(sendfile_without_descriptors_is_an_error), T(sendfile_to_a_pipe),
           T(sendfile_cancelled_anywhere))

@@ -2,6 +2,9 @@
 #include "support_tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
+
+#include "support_file.h"
 
 static bool
 is_at(const bide_stream *s, const char *text)
@@ -245,6 +248,59 @@ test_tls_connects_over_tcp(void **state)
     ends_play(&e, connects, accepts);
 }
 
+/* -- files ---------------------------------------------------------------- */
+
+enum { AMOUNT = 1500 * 1000 };
+
+static void
+sends_file(actor *a)
+{
+    ends *e = a->arg;
+    bide_file *f = a->extra;
+
+    BEGIN(a);
+    put_content("a", e->data, AMOUNT);
+    AWAIT_OK(a, bide_file_open(scratch("a"), O_RDONLY, 0, &a->w));
+    a->extra = f = a->w.value.as.ptr;
+    AWAIT_OK(a, bide_stream_sendfile(e->tls[0], f, 0, -1, &a->w));
+    CHECK_INT(a->w.u.io.done, AMOUNT);
+    AWAIT_OK(a, bide_stream_sendfile(e->tls[0], f, 1, 3, &a->w));
+    bide_file_unref(f);
+    END(a);
+}
+
+static void
+gets_file(actor *a)
+{
+    ends *e = a->arg;
+    size_t len;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_read_exact(e->tls[1], AMOUNT, &a->w));
+    CHECK(memcmp(bide_stream_data(e->tls[1], &len), e->data, AMOUNT) == 0);
+    bide_stream_consume(e->tls[1], AMOUNT);
+    AWAIT_OK(a, bide_stream_read_exact(e->tls[1], 3, &a->w));
+    CHECK(is_at(e->tls[1], "\1\2\3"));
+    bide_stream_consume(e->tls[1], 3);
+    END(a);
+}
+
+static void
+test_sendfile_over_tls(void **state)
+{
+    (void)state;
+    ends e;
+    scratch_begin();
+    ends_begin(&e);
+    ends_start(&e);
+    e.data = malloc(AMOUNT);
+    if (!e.data)
+        abort();
+    for (int i = 0; i < AMOUNT; i++)
+        e.data[i] = (char)(i % 251);
+    ends_play(&e, sends_file, gets_file);
+}
+
 int
 main(void)
 {
@@ -255,6 +311,7 @@ main(void)
         cmocka_unit_test(test_tls_info_is_told),
         cmocka_unit_test(test_tls_large_transfers_in_both_directions),
         cmocka_unit_test(test_tls_connects_over_tcp),
+        cmocka_unit_test(test_sendfile_over_tls),
     };
     return cmocka_run_group_tests(tests, tls_make_certificates,
                                   tls_remove_certificates);

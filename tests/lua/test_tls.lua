@@ -473,6 +473,18 @@ function TestTls.test_tls_oversized_record_is_an_error()
   forged("\23\3\3\255\255" .. ("\0"):rep(100))()
 end
 
+TestTls.test_sendfile_over_tls = with_pair(function(c, s)
+  local path, data = os.tmpname(), ("0123456789abcdef!"):rep(100000)
+  local f <close> = assert(bide.fs.open(path, "w+"))
+  f:write(data)
+  local sending = bide.spawn(function() return c:sendfile(f) end)
+  lu.assertTrue(s:read(#data) == data)
+  lu.assertEquals(sending:await(), #data)
+  lu.assertEquals(c:sendfile(f, 1, 3), 3)
+  lu.assertEquals(s:read(3), "123")
+  os.remove(path)
+end)
+
 -- -- bad input ----------------------------------------------------------------
 
 function TestTls.test_tls_bad_arguments_are_errors()

@@ -1,5 +1,6 @@
 import errno
 import os
+import resource
 import stat
 
 import pytest
@@ -260,6 +261,46 @@ def test_text_mode_arguments(path):
         bide.open_file(path, encoding="utf-16")
     with pytest.raises(LookupError):
         bide.open_file(path, encoding="no-such")
+
+
+def test_file_without_descriptors_is_an_error(path):
+    path.write_bytes(b"x")
+
+    async def main():
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            with pytest.raises(OSError) as caught:
+                await bide.open_file(path, "rb")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert caught.value.errno == errno.EMFILE
+        assert caught.value.filename == path
+        async with await bide.open_file(path, "rb") as f:
+            assert await f.read() == b"x"
+
+    run(main())
+
+
+def test_file_permission_denied_is_an_error(path):
+    path.write_bytes(b"x")
+    path.chmod(0)
+
+    async def main():
+        for mode in "rb", "wb":
+            with pytest.raises(PermissionError):
+                await bide.open_file(path, mode)
+
+    child = os.fork()
+    if child == 0:  # not root's
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            run(main())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_file_dropped_open_is_reported(path):

@@ -1,6 +1,8 @@
 """Files sent to streams, plain ones and those of TLS."""
 
+import errno
 import os
+import resource
 import socket
 import struct
 
@@ -199,6 +201,22 @@ def test_sendfile_refuses_what_it_cannot_send(path):
                 await a.sendfile(pipe)
 
     with_file(path, b"abcde", test)
+
+
+def test_sendfile_without_descriptors_is_an_error(path):
+    async def test(a, b, file):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            with pytest.raises(OSError) as caught:
+                await a.sendfile(file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert caught.value.errno == errno.EMFILE
+        await a.write(b"next")
+        assert await b.read_exact(4) == b"next"
+
+    with_file(path, BIG, test)
 
 
 def test_sendfile_to_a_pipe(path):
