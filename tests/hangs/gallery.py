@@ -147,8 +147,12 @@ class Run:
 
     def _watch(self, process: subprocess.Popen[str], deadline: float) -> None:
         for name in self.case.values("signal"):
-            if self._wait(lambda: "ready" in self.output, deadline):
+            self._wait(lambda: "ready" in self.output, deadline)
+            while not self._ended and time.monotonic() < deadline:
                 process.send_signal(getattr(signal, f"SIG{name}"))
+                if self._wait(lambda: not self.case.missing(self.output),
+                              min(deadline, time.monotonic() + 2)):
+                    break  # else the machine is busy: ask again
         hangs = bool(self.case.values("hangs"))
         if self._wait(lambda: hangs and not self.case.missing(self.output),
                       deadline) and self._ended:

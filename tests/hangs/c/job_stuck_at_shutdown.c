@@ -5,12 +5,16 @@
  */
 #include "hang.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
+
+static atomic_bool begun;
 
 static void
 compress(bide_job *j)
 {
     (void)j;
+    atomic_store(&begun, true);
     for (;;)
         pause();
 }
@@ -42,6 +46,8 @@ main(void)
     int rc;
 
     must(bide_job_submit(loop, &job), "job");
+    while (!atomic_load(&begun))
+        usleep(1000);
     rc = bide_loop_close(loop, 10 * MS, stuck, NULL);
     fprintf(stderr, "%s (%s)\n", bide_strerror(rc), bide_error_name(rc));
     return 1;

@@ -4,8 +4,10 @@
 local bide = require "bide"
 
 bide.run(function()
+    local begun = bide.channel(1)
     bide.job({ name = "compress" }, function()
+        begun:send(true)
         while true do end
     end)
-    bide.sleep(0.1)
+    begun:recv()
 end, { grace = 0.1 })

@@ -8,18 +8,23 @@
 -- expect: job "update" ({B}): queued for
 local bide = require "bide"
 
-local function request()
-    bide.spawn_blocking({ name = "update" }, function() -- B
-        while true do end
-    end)
+local function update(begun)
+    begun:send(true)
+    while true do end
+end
+
+local function request(begun)
+    bide.spawn_blocking({ name = "update" }, update, begun) -- B
 end
 
 bide.run(function()
+    local begun = bide.channel(3)
     local scope <close> = bide.scope()
     for i = 1, 3 do
-        scope:spawn({ name = "request " .. i }, request) -- A
+        scope:spawn({ name = "request " .. i }, request, begun) -- A
     end
-    bide.sleep(0.05)
+    begun:recv()
+    begun:recv()
     print "ready"
     io.stdout:flush()
 end, { threads = 2 })

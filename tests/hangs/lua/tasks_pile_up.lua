@@ -10,7 +10,7 @@ local bide = require "bide"
 
 local function request(database)
     local guard <close> = database:lock() -- B
-    bide.sleep(1)
+    bide.sleep(3600)
 end
 
 bide.run(function()

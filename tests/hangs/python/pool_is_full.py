@@ -12,9 +12,11 @@ import threading
 import bide
 
 lock = threading.Lock()
+begun = []
 
 
 def update(account):
+    begun.append(account)
     with lock:
         pass
 
@@ -28,7 +30,8 @@ async def main():
     async with bide.TaskGroup() as group:
         for i in range(3):
             group.spawn(request(i), name=f"request {i}")
-        await bide.sleep(0.05)
+        while len(begun) < 2:
+            await bide.sleep(0.01)
         print("ready", flush=True)
 
 

@@ -11,7 +11,7 @@ import bide
 
 async def request(database):  # A
     async with database:  # B
-        await bide.sleep(1)
+        await bide.sleep(3600)
 
 
 async def main():
