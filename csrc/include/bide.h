@@ -1174,12 +1174,17 @@ BIDE_API int bide_tcp_connect_with(const char *host, int port,
 typedef struct bide_tcp_options {
     int backlog;     /* 0: 1024 */
     bool reuse_port; /* several listeners share the port */
-    bool v6_only;
+    bool v6_only;    /* an IPv6 address, "::" too, takes no IPv4 */
+    /** Of each connection: whether small writes may wait for the peer's
+     * acknowledgement, and keepalive, in seconds; 0: none, or the system's. */
+    bool delay;
+    unsigned keepalive, keepalive_interval, keepalive_count;
 } bide_tcp_options;
 
-/** Listens on `host` (NULL or "": every interface) and `port` (0: a free one),
- * `o` may be NULL. The listener is left in `w->value.as.ptr`. A literal address
- * does not wait. */
+/** Listens on `host` (NULL or "": every interface, of both families by one
+ * socket where the system has IPv6) and `port` (0: a free one), `o` may be
+ * NULL. The listener is left in `w->value.as.ptr`. A literal address does not
+ * wait. */
 BIDE_API int bide_tcp_listen(const char *host, int port,
                              const bide_tcp_options *o, bide_wait *w);
 
@@ -1208,6 +1213,22 @@ BIDE_API int bide_listener_address(const bide_listener *l, bide_address *out);
 BIDE_API void bide_listener_close(bide_listener *l);
 BIDE_API bool bide_listener_closed(const bide_listener *l);
 BIDE_API bide_loop *bide_listener_loop(const bide_listener *l);
+
+/** What a loop around bide_listener_accept knows of a shortage of descriptors
+ * or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM); zeroed at first. Connections
+ * stay in the system's queue meanwhile. */
+typedef struct bide_shortage {
+    int64_t pause, quiet_until;
+} bide_shortage;
+
+/** After an accept that failed: when to try again, by the loop's clock, 10 ms
+ * from now, then ever later, up to 250 ms; 0: `error` is something else.
+ * `*tell`: it is time for a report: at the first failure, at most once in 10 s.
+ */
+BIDE_API int64_t bide_shortage_retry(bide_shortage *s, bide_loop *l, int error,
+                                     bool *tell);
+/** After one that did not. */
+BIDE_API void bide_shortage_over(bide_shortage *s);
 
 /* -- tls ------------------------------------------------------------------ */
 

@@ -244,7 +244,7 @@ bide__listener_new(bide_loop *loop, const bide__sockaddr *a,
     int fd = bide__socket_listen(a, o);
     if (fd < 0)
         return fd;
-    int rc = bide__listener_open(loop, fd, bide__tcp_adopt, NULL, out);
+    int rc = bide__listener_open(loop, fd, bide__tcp_accepted, NULL, out);
     if (rc)
         bide__socket_close(fd);
     return rc;

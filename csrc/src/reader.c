@@ -157,6 +157,17 @@ bide__reader_pushed(bide_stream *s)
         bide__reader_stop(s);
 }
 
+/* What a read that gave `n` makes of the stream. The system tells a reset once;
+ * when that was a write, the reads meet an end that is none. */
+static int
+end_of(const bide_stream *s, ssize_t n)
+{
+    bool over = n == UV_EOF || (n == UV_EIO && s->terminal);
+    if (over && s->write_error == UV_ECONNRESET)
+        return s->write_error;
+    return over ? BIDE_EEOF : (int)n;
+}
+
 /* Of a stream that carries another. */
 static void
 tapped(bide_stream *s, ssize_t n, const uv_buf_t *buf)
@@ -166,7 +177,7 @@ tapped(bide_stream *s, ssize_t n, const uv_buf_t *buf)
         s->tap->received(s->tap, buf->base, (size_t)n);
     } else if (n < 0) {
         bide__reader_stop(s);
-        s->read_end = n == UV_EOF ? BIDE_EEOF : (int)n;
+        s->read_end = end_of(s, n);
         s->tap->ended(s->tap, s->read_end);
     }
 }
@@ -190,8 +201,7 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
             finish(s, w, BIDE_ENOMEMORY);
         return;
     } else {
-        bool over = n == UV_EOF || (n == UV_EIO && s->terminal);
-        s->read_end = over ? BIDE_EEOF : (int)n;
+        s->read_end = end_of(s, n);
         bide__reader_stop(s);
     }
     bide__reader_pushed(s);
@@ -332,7 +342,7 @@ fill(bide_stream *s)
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return BIDE_EWOULDBLOCK;
-    s->read_end = n < 0 ? -errno : BIDE_EEOF;
+    s->read_end = end_of(s, n < 0 ? -errno : UV_EOF);
     bide__reader_stop(s);
     return 0;
 }

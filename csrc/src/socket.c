@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,6 +41,34 @@ set(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof value) ? -errno : 0;
 }
 
+/* Connections have from their listener what is set here. */
+static int
+set_for_connections(int fd, const bide_tcp_options *o)
+{
+    const struct {
+        int option;
+        unsigned value;
+    } probes[] = {
+#if defined(TCP_KEEPIDLE)
+        {TCP_KEEPIDLE, o->keepalive},
+#elif defined(TCP_KEEPALIVE)
+        {TCP_KEEPALIVE, o->keepalive},
+#endif
+#if defined(TCP_KEEPINTVL) && defined(TCP_KEEPCNT)
+        {TCP_KEEPINTVL, o->keepalive_interval},
+        {TCP_KEEPCNT, o->keepalive_count},
+#endif
+    };
+    int rc = set(fd, IPPROTO_TCP, TCP_NODELAY, !o->delay);
+    if (rc || o->keepalive == 0)
+        return rc;
+    rc = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    for (size_t i = 0; rc == 0 && i < sizeof probes / sizeof *probes; i++)
+        if (probes[i].value)
+            rc = set(fd, IPPROTO_TCP, probes[i].option, (int)probes[i].value);
+    return rc;
+}
+
 static int
 set_up(int fd, const bide__sockaddr *a, const bide_tcp_options *o)
 {
@@ -53,6 +82,8 @@ set_up(int fd, const bide__sockaddr *a, const bide_tcp_options *o)
 #else
         rc = UV_ENOTSUP;
 #endif
+    if (rc == 0)
+        rc = set_for_connections(fd, o);
     if (rc)
         return rc;
     if (bind(fd, &a->any, v6 ? sizeof a->v6 : sizeof a->v4))

@@ -23,10 +23,8 @@ bide__tcp_new(bide_loop *l, bide_stream **out)
     return 0;
 }
 
-/* Small messages go out at once: a task that writes and then waits for the
- * answer must not wait for the peer's delayed acknowledgement. */
 int
-bide__tcp_adopt(bide_loop *l, int fd, bide_stream **out)
+bide__tcp_accepted(bide_loop *l, int fd, bide_stream **out)
 {
     int rc = bide__tcp_new(l, out);
     if (rc)
@@ -34,7 +32,16 @@ bide__tcp_adopt(bide_loop *l, int fd, bide_stream **out)
     rc = uv_tcp_open(&(*out)->uv.tcp, fd);
     if (rc)
         bide_stream_unref(*out);
-    else
+    return rc;
+}
+
+/* Small messages go out at once: a task that writes and then waits for the
+ * answer must not wait for the peer's delayed acknowledgement. */
+int
+bide__tcp_adopt(bide_loop *l, int fd, bide_stream **out)
+{
+    int rc = bide__tcp_accepted(l, fd, out);
+    if (rc == 0)
         uv_tcp_nodelay(&(*out)->uv.tcp, 1);
     return rc;
 }

@@ -15,6 +15,9 @@ int bide__tcp_new(bide_loop *l, bide_stream **out);
  * caller. */
 int bide__tcp_adopt(bide_loop *l, int fd, bide_stream **out);
 
+/** The same for one that has its options from a listener. */
+int bide__tcp_accepted(bide_loop *l, int fd, bide_stream **out);
+
 /** Gives back a stream in `w->value` that its task did not take. */
 void bide__tcp_undo(bide_wait *w);
 

@@ -172,6 +172,8 @@ bide__writer_take(bide_stream *s, bide_wait *w)
             offered += bufs[i].len;
         int n = s->filter ? s->filter->write(s, bufs, count)
                           : uv_try_write(&s->uv.stream, bufs, count);
+        if (n == UV_ECONNRESET) /* the system tells it once */
+            s->write_error = n;
         if (n < 0)
             return n == UV_EAGAIN ? 0 : n;
         advance_by(s, w, (size_t)n);

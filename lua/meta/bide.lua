@@ -638,10 +638,11 @@ bide.tcp = {}
 ---@field local_port? integer
 ---@field stagger? number Seconds before the next address is tried, too (0.25).
 
----@class bide.listen_options
+---nodelay and keepalive are those of each connection.
+---@class bide.listen_options : bide.stream_options
 ---@field backlog? integer Default 1024.
 ---@field reuse_port? boolean Several listeners share the port.
----@field v6_only? boolean
+---@field v6_only? boolean An IPv6 listener, such as of "::", takes no IPv4.
 
 ---Connects; tries every address that the name has.
 ---@param host string A name or an address.

@@ -6,13 +6,11 @@
  *                              drain.c has the graceful end
  *
  * clients() and serve() do not end for want of descriptors or memory: that is
- * told to the handler of bide.on_unhandled, and after a pause they go on.    */
+ * told to the handler of bide.on_unhandled, once, and after a pause, longer
+ * each time, they go on.                                                     */
 #include "drain.h"
 #include "scope.h"
 #include "stream.h"
-
-/* Between attempts when the system refuses to accept. */
-static const int64_t pause = 100000000; /* ns */
 
 static bidelua_listener *
 check(lua_State *L)
@@ -39,7 +37,9 @@ static void
 connected(lua_State *L, const bidelua_task *t)
 {
     bidelua_stream *s = lua_touserdata(L, -1);
+    bidelua_listener *l = lua_touserdata(L, 1);
     s->core = t->wait.value.as.ptr;
+    bide_shortage_over(&l->shortage);
 }
 
 /* -- accept --------------------------------------------------------------- */
@@ -65,27 +65,31 @@ listener_accept(lua_State *L)
 
 /* -- going on after an error of the system -------------------------------- */
 
-/* Whether to try again after `status`, which is then reported; raises the
- * mistakes of the program and the cancellation. */
-static bool
-try_again(lua_State *L, bidelua_task *t, int status)
+/* Tells about `status`, which does not end the loop. */
+static void
+tell(lua_State *L, bidelua_task *t, int status)
 {
-    if (status == BIDE_ECLOSED)
-        return false;
-    bidelua_io_failed(L, t, status); /* nil, message, code */
     lua_pushfstring(L, "%s: cannot accept for now: %s (%s)", t->what,
-                    lua_tostring(L, -2), lua_tostring(L, -1));
-    lua_replace(L, -4);
-    lua_pop(L, 2);
+                    bide_strerror(status), bide_error_name(status));
     bidelua_notify(L, t->S, "unhandled", 1);
-    return true;
 }
 
+/* BIDE_ECLOSED, or what a pause before the next attempt began with; raises
+ * what is no shortage. */
 static int
-sleep_a_little(bidelua_task *t)
+pause_after(lua_State *L, bidelua_task *t, int status)
 {
-    int64_t now = bide_loop_now(t->base.loop, true);
-    return bide_sleep_until(&t->wait, now + pause);
+    bool worth_telling;
+    bidelua_listener *l = lua_touserdata(L, 1);
+    if (status == BIDE_ECLOSED)
+        return status;
+    int64_t when =
+        bide_shortage_retry(&l->shortage, t->base.loop, status, &worth_telling);
+    if (when == 0)
+        return bidelua_raise(L, t, status);
+    if (worth_telling)
+        tell(L, t, status);
+    return bide_sleep_until(&t->wait, when);
 }
 
 /* -- for c in srv:clients() ----------------------------------------------- */
@@ -108,8 +112,9 @@ client_done(lua_State *L, bidelua_task *t, int status)
         connected(L, t);
         return 1;
     }
-    if (try_again(L, t, status))
-        return bidelua_await(L, t, sleep_a_little(t), client_again);
+    status = pause_after(L, t, status);
+    if (status != BIDE_ECLOSED)
+        return bidelua_await(L, t, status, client_again);
     lua_pushnil(L);
     return 1;
 }
@@ -251,8 +256,9 @@ serve_accepted(lua_State *L, bidelua_task *t, int status)
         t->what = "listener:serve";
         return serve_on(L, t, 0);
     }
-    if (try_again(L, t, status))
-        return bidelua_await(L, t, sleep_a_little(t), serve_on);
+    status = pause_after(L, t, status);
+    if (status != BIDE_ECLOSED)
+        return bidelua_await(L, t, status, serve_on);
     return serve_drains(L, t);
 }
 

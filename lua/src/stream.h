@@ -12,6 +12,7 @@ typedef struct bidelua_stream {
 
 typedef struct bidelua_listener {
     bide_listener *core;
+    bide_shortage shortage; /* as clients() and serve() see it */
 } bidelua_listener;
 
 extern const char bidelua_stream_mark;

@@ -189,8 +189,9 @@ listen_done(lua_State *L, bidelua_task *t, int status)
 static int
 tcp_listen(lua_State *L)
 {
-    static const char *const known[] = {"backlog", "reuse_port", "v6_only",
-                                        NULL};
+    static const char *const known[] = {
+        "backlog",   "reuse_port",         "v6_only",         "nodelay",
+        "keepalive", "keepalive_interval", "keepalive_count", NULL};
     bidelua_state *S = bidelua_self(L);
     const char *host = lua_isnoneornil(L, 1) ? "" : bidelua_checktext(L, 1);
     int port = check_port(L, 2, 0);
@@ -201,6 +202,11 @@ tcp_listen(lua_State *L)
         .backlog = option_int(L, 3, "backlog", 65535),
         .reuse_port = option_bool(L, 3, "reuse_port", false),
         .v6_only = option_bool(L, 3, "v6_only", false),
+        .delay = !option_bool(L, 3, "nodelay", true),
+        .keepalive = (unsigned)option_int(L, 3, "keepalive", 32767),
+        .keepalive_interval =
+            (unsigned)option_int(L, 3, "keepalive_interval", 32767),
+        .keepalive_count = (unsigned)option_int(L, 3, "keepalive_count", 127),
     };
     bidelua_task *t = bidelua_enter(L, S, "bide.tcp.listen");
     bidelua_new(L, S, BIDELUA_LISTENER, sizeof(bidelua_listener), 0);

@@ -610,6 +610,8 @@ def listen_tcp(
     backlog: int = 1024,
     reuse_port: bool = False,
     v6_only: bool = False,
+    nodelay: bool = True,
+    keepalive: int | tuple[int, int, int] | None = None,
 ) -> Operation[Listener]: ...
 @final
 class UdpSocket:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,10 +18,6 @@ from ._core import (
 
 _T = TypeVar("_T")
 _Handler = Callable[[Stream], Awaitable[object]]
-
-# What the system is short of comes back when connections end.
-_SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
 
 
 @dataclass(frozen=True)
@@ -124,23 +119,11 @@ class _Serving:
 
 
 async def _accept(listener: Listener) -> Stream | None:
-    """A connection, or None when the listener is closed. While the system is
-    short of descriptors it waits, a little longer each time."""
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            return await listener.accept()
-        except _core.ClosedError:
-            return None
-        except OSError as error:
-            if error.errno not in _SHORTAGE:
-                raise
-            if pause == _FIRST_PAUSE:
-                _core._report(
-                    error, "in Listener.serve(), which goes on", listener
-                )
-        await _core.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    """A connection, or None when the listener is closed."""
+    try:
+        return await listener.__anext__()
+    except StopAsyncIteration:
+        return None
 
 
 async def _handle(

@@ -277,10 +277,7 @@ class TLSListener:
         return self
 
     async def __anext__(self) -> TLSStream:
-        try:
-            return await self.accept()
-        except ClosedError:
-            raise StopAsyncIteration from None
+        return self._wrap(await self._listener.__anext__())
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@
 typedef struct listener {
     BIDEPY_HEAD
     bide_listener *listener;
+    bide_shortage shortage; /* as __anext__() sees it */
     PyObject *weakrefs;
 } listener;
 
@@ -25,6 +26,7 @@ bidepy_listener_new(bidepy_state *st, bide_listener *l)
         return NULL;
     }
     self->listener = l;
+    self->shortage = (bide_shortage){0};
     self->weakrefs = NULL;
     PyObject_GC_Track(self);
     return (PyObject *)self;
@@ -81,6 +83,64 @@ listener_accept(PyObject *self, PyObject *unused)
     return (PyObject *)bidepy_op_new(bidepy_of(self), &accept_kind, self);
 }
 
+/* -- async for, which outlasts a shortage of descriptors ------------------ */
+
+/* The report of an error that does not end the loop over `self`. */
+static void
+tell(PyObject *self, int error)
+{
+    bidepy_stream_raise(bidepy_of(self), error, "listener");
+    PyObject *exc = bidepy_fetch();
+    bidepy_report(exc, "in accepting connections, which goes on", self);
+    Py_DECREF(exc);
+}
+
+/* Waits until it is time to try again, unless that would not help. */
+static int
+pause_after(bidepy_op *op, int error)
+{
+    bool worth_telling;
+    listener *self = (listener *)op->owner;
+    int64_t when =
+        bide_shortage_retry(&self->shortage, bide_listener_loop(self->listener),
+                            error, &worth_telling);
+    if (worth_telling)
+        tell(op->owner, error);
+    if (when == 0)
+        return error;
+    op->word.size = true;
+    return bide_sleep_until(&op->wait, when);
+}
+
+/* The steps, `word` tells which: accept, and the pause after a shortage. */
+static int
+next_take(bidepy_op *op)
+{
+    if (op->wait.state != BIDE_WAIT_FIRED)
+        return BIDE_PARKED;
+    int status = bide_wait_take(&op->wait);
+    if (op->word.size && status == 0) {
+        op->word.size = false;
+        status = accept_start(op);
+    } else if (!op->word.size && status < 0) {
+        status = pause_after(op, status);
+    }
+    return status == BIDE_PARKED ? BIDEPY_OP_AGAIN : status;
+}
+
+static void
+next_drop(bidepy_op *op)
+{
+    bide_wait_drop(&op->wait);
+}
+
+static PyObject *
+next_finish(bidepy_op *op)
+{
+    bide_shortage_over(&((listener *)op->owner)->shortage);
+    return accept_finish(op);
+}
+
 static PyObject *
 next_fail(bidepy_op *op, int status)
 {
@@ -93,8 +153,11 @@ next_fail(bidepy_op *op, int status)
 static const bidepy_op_kind next_kind = {
     .name = "Listener.__anext__()",
     .start = accept_start,
-    .finish = accept_finish,
+    .finish = next_finish,
     .fail = next_fail,
+    .flags = BIDEPY_OP_NO_RACE,
+    .take = next_take,
+    .drop = next_drop,
 };
 
 static PyObject *
@@ -261,7 +324,8 @@ PyDoc_STRVAR(
     "Accept connections and run `handler(stream)`, an async function, in a "
     "task for each;\nthe stream is closed at its end.\n\n"
     "An error of a handler is reported and ends that connection only. serve() "
-    "goes on until\nthe listener is closed, and then until the handlers are "
+    "goes on until\nthe listener is closed, short of descriptors too, and then "
+    "until the handlers are "
     "done; when it is cancelled,\nthey are. `limit`: how many connections are "
     "served at a time; more wait in the\nsystem's queue. `token`: a "
     "CancelToken that ends serve() and the handlers quietly.\n\n"
@@ -279,7 +343,9 @@ PyDoc_STRVAR(doc_listener,
              "A listening socket, from listen_tcp() or listen_unix().\n\n"
              "    async with listener:              # closed at the end\n"
              "        await listener.serve(handler) # a task per connection\n\n"
-             "or: async for stream in listener.");
+             "or: async for stream in listener. Both go on while the system is "
+             "short of descriptors\nor memory, which is reported once, to "
+             "sys.unraisablehook.");
 
 static PyMethodDef methods[] = {
     {"accept", listener_accept, METH_NOARGS, doc_accept},

@@ -268,10 +268,11 @@ bidepy_listener_backlog(PyObject *value, int *out)
 PyDoc_STRVAR(
     doc_listen,
     "listen_tcp($module, /, host, port, *, backlog=1024, reuse_port=False,\n"
-    "           v6_only=False)\n"
+    "           v6_only=False, nodelay=True, keepalive=None)\n"
     "--\n\n"
-    "Listen on `host` (a name or an address; None: every interface) and `port` "
-    "(0: a free\none, see Listener.port); gives a Listener.\n\n"
+    "Listen on `host` (a name or an address; None: every interface, IPv4 and "
+    "IPv6) and\n`port` (0: a free one, see Listener.port); gives a "
+    "Listener.\n\n"
     "OSError when that is not possible, such as a port in use. `backlog`: how "
     "many\nconnections the system keeps until they are accepted. `reuse_port`: "
     "several listeners\nshare the port. `v6_only`: an IPv6 listener takes no "
@@ -282,17 +283,24 @@ listen_tcp(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
            PyObject *kwnames)
 {
     static const char *const names[] = {"host",       "port",    "backlog",
-                                        "reuse_port", "v6_only", NULL};
+                                        "reuse_port", "v6_only", "nodelay",
+                                        "keepalive",  NULL};
     static const bidepy_signature sig = {"listen_tcp", names, 2, 2};
-    PyObject *given[5];
+    PyObject *given[7];
     options o = {0};
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         bidepy_check_host(given[0], true) < 0 ||
         bidepy_parse_port(given[1], 0, &o.port) < 0 ||
         bidepy_listener_backlog(given[2], &o.listen.backlog) < 0 ||
         bidepy_parse_flag(given[3], false, &o.listen.reuse_port) < 0 ||
-        bidepy_parse_flag(given[4], false, &o.listen.v6_only) < 0)
+        bidepy_parse_flag(given[4], false, &o.listen.v6_only) < 0 ||
+        bidepy_parse_flag(given[5], true, &o.nodelay) < 0 ||
+        bidepy_keepalive(given[6], &o.keepalive) < 0)
         return NULL;
+    o.listen.delay = !o.nodelay;
+    o.listen.keepalive = o.keepalive.idle;
+    o.listen.keepalive_interval = o.keepalive.interval;
+    o.listen.keepalive_count = o.keepalive.count;
     return new_op(module, &listen_kind, given[0], &o);
 }
 

@@ -1,8 +1,12 @@
 /* test_tcp_listen.c - listening and accepting. */
 #include "support_net.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* -- listening ------------------------------------------------------------ */
@@ -260,9 +264,168 @@ test_tcp_no_more_descriptors_ends_one_accept(void **state)
     net_expect(&n, "a:EMFILE a:accepted");
 }
 
+/* A loop around accept: it pauses, ever longer, tells once and goes on. */
+static void
+serves_on(actor *a)
+{
+    net *n = a->arg;
+    static bide_shortage shortage;
+    bool tell;
+    int64_t when;
+
+    BEGIN(a);
+    shortage = (bide_shortage){0};
+    n->peer = peer_connect(n->port);
+    use_up(a->world->state, (rlim_t *)a->extra);
+    a->at = now(a);
+    for (;;) {
+        AWAIT(a, bide_listener_accept(n->listener, &a->w));
+        if (a->rc == 0)
+            break;
+        when = bide_shortage_retry(&shortage, a->world->loop, a->rc, &tell);
+        CHECK(when > now(a));
+        a->n += tell;
+        if (++a->i == 7)
+            give_back(a->world->state, *(rlim_t *)a->extra);
+        AWAIT_OK(a, bide_sleep_until(&a->w, when));
+    }
+    bide_shortage_over(&shortage);
+    bide_stream_unref(a->w.value.as.ptr);
+    CHECK_INT(a->n, 1);
+    CHECK_INT(now(a) - a->at, (10 + 20 + 40 + 80 + 160 + 250 + 250) * MS);
+    /* The next shortage comes soon: not told. */
+    CHECK_INT(bide_shortage_retry(&shortage, a->world->loop, -ENFILE, &tell),
+              now(a) + 10 * MS);
+    CHECK(!tell);
+    bide_shortage_over(&shortage);
+    AWAIT_OK(a, bide_sleep_until(&a->w, now(a) + 10 * SECOND));
+    CHECK(bide_shortage_retry(&shortage, a->world->loop, -ENFILE, &tell) > 0);
+    CHECK(tell);
+    CHECK_INT(
+        bide_shortage_retry(&shortage, a->world->loop, BIDE_ECLOSED, &tell), 0);
+    CHECK(!tell);
+    trace(a, "served");
+    END(a);
+}
+
+static void
+test_tcp_serving_outlasts_a_shortage_of_descriptors(void **state)
+{
+    (void)state;
+    net n;
+    int fds[FEW];
+    rlim_t limit;
+    net_begin_listening(&n);
+    n.wd.state = fds;
+    net_spawn(&n, "a", serves_on)->extra = &limit;
+    net_expect(&n, "a:served");
+}
+
+/* -- options, families ---------------------------------------------------- */
+
+static int
+option(const bide_stream *s, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    getsockopt(bide_stream_fd(s), level, name, &value, &size);
+    return value;
+}
+
+static void
+listens_with_options(actor *a)
+{
+    static const bide_tcp_options o[2] = {{.delay = true,
+                                           .keepalive = 30,
+                                           .keepalive_interval = 7,
+                                           .keepalive_count = 3},
+                                          {0}};
+    bide_address address;
+    bide_stream *s;
+
+    BEGIN(a);
+    for (a->i = 0; a->i < 2; a->i++) {
+        AWAIT_OK(a, bide_tcp_listen("127.0.0.1", 0, &o[a->i], &a->w));
+        a->extra = a->w.value.as.ptr;
+        CHECK_INT(bide_listener_address(a->extra, &address), 0);
+        a->n = peer_connect(address.port);
+        AWAIT_OK(a, bide_listener_accept(a->extra, &a->w));
+        s = a->w.value.as.ptr;
+        CHECK_INT(option(s, IPPROTO_TCP, TCP_NODELAY) != 0, a->i == 1);
+        CHECK_INT(option(s, SOL_SOCKET, SO_KEEPALIVE) != 0, a->i == 0);
+        if (a->i == 0) {
+            CHECK_INT(option(s, IPPROTO_TCP, TCP_KEEPINTVL), 7);
+            CHECK_INT(option(s, IPPROTO_TCP, TCP_KEEPCNT), 3);
+#ifdef TCP_KEEPIDLE
+            CHECK_INT(option(s, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+#endif
+        }
+        bide_stream_unref(s);
+        bide_listener_unref(a->extra);
+        peer_close(&a->n);
+    }
+    trace(a, "over");
+    END(a);
+}
+
+static void
+test_tcp_listen_options_reach_the_connections(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", listens_with_options);
+    net_expect(&n, "a:over");
+}
+
+/* Everywhere: by IPv4, and by IPv6 where the system has it; then IPv6 alone. */
+static void
+listens_for_both(actor *a)
+{
+    static const bide_tcp_options alone = {.v6_only = true};
+    bide_listener *l = a->extra;
+    bide_address address;
+
+    BEGIN(a);
+    for (a->i = 0; a->i < 2; a->i++) {
+        AWAIT(a, bide_tcp_listen(a->i ? "::" : NULL, 0, a->i ? &alone : NULL,
+                                 &a->w));
+        if (a->i && a->rc) /* no IPv6 */
+            break;
+        a->extra = l = a->w.value.as.ptr;
+        CHECK_INT(bide_listener_address(l, &address), 0);
+        a->n = address.port;
+        AWAIT(a, bide_tcp_connect("127.0.0.1", a->n, &a->w));
+        CHECK_INT(a->rc, a->i ? -ECONNREFUSED : 0);
+        bide_stream_unref(a->rc ? NULL : a->w.value.as.ptr);
+        bide_listener_address(a->extra, &address);
+        if (address.family == 6) {
+            AWAIT(a, bide_tcp_connect("::1", a->n, &a->w));
+            CHECK(a->rc == 0 || a->rc == -EADDRNOTAVAIL);
+            bide_stream_unref(a->rc ? NULL : a->w.value.as.ptr);
+        }
+        bide_listener_unref(a->extra);
+    }
+    trace(a, "over");
+    END(a);
+}
+
+static void
+test_tcp_dual_stack_listener_serves_both_families(void **state)
+{
+    (void)state;
+    net n;
+    net_begin_listening(&n);
+    net_spawn(&n, "a", listens_for_both);
+    net_expect(&n, "a:over");
+}
+
 TEST_MAIN("tcp listen", T(tcp_port_in_use_is_an_error),
           T(tcp_port_can_be_shared), T(tcp_listener_close_wakes_the_accepts),
           T(tcp_cancelled_accept_loses_no_connection),
           T(tcp_dropped_accept_gives_the_connection_on),
           T(tcp_no_more_descriptors_ends_one_accept),
-          T(tcp_no_more_descriptors_spares_the_second))
+          T(tcp_no_more_descriptors_spares_the_second),
+          T(tcp_serving_outlasts_a_shortage_of_descriptors),
+          T(tcp_listen_options_reach_the_connections),
+          T(tcp_dual_stack_listener_serves_both_families))

@@ -1,7 +1,4 @@
-import errno
 import os
-import resource
-import socket
 import sys
 
 import pytest
@@ -137,41 +134,6 @@ def test_tcp_serve_limits_its_connections():
         listener.close()
 
     run(main())
-
-
-def test_tcp_serve_outlasts_a_shortage_of_descriptors(monkeypatch):
-    seen = []
-    monkeypatch.setattr(sys, "unraisablehook", seen.append)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-
-    async def main():
-        async with await bide.listen_tcp("127.0.0.1", 0) as listener:
-            server = bide.spawn(listener.serve(echo))
-            with socket.socket() as client:
-                client.connect(listener.address)
-                highest = max(int(fd) for fd in os.listdir("/proc/self/fd"))
-                resource.setrlimit(resource.RLIMIT_NOFILE,
-                                   (highest + 1, hard))
-                held = []
-                try:
-                    while True:
-                        held.append(os.dup(0))
-                except OSError:
-                    pass
-                while not seen:
-                    await bide.sleep(0.001)
-                for fd in held:
-                    os.close(fd)
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-                client.send(b"x")
-                assert await bide.spawn_blocking(client.recv, 1) == b"x"
-            server.cancel()
-
-    try:
-        run(main())
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert [report.exc_value.errno for report in seen] == [errno.EMFILE]
 
 
 # -- connecting with options --------------------------------------------------
