@@ -65,7 +65,7 @@ def pattern_of(quote: str) -> re.Pattern[str]:
     """What matches a quoted output, whatever its times, paths and line breaks; a
     line of dots stands for anything."""
     text = r"\s+".join(re.escape(word) for word in quote.split())
-    text = text.replace(r"\.\.\.", "[^`]*?")
+    text = text.replace(r"\s+\.\.\.\s+", r"\s[\s\S]*?")
     text = re.sub(r"\d+(\\\.\d+)?(?=\\s\+m?s\b)", r"\\d+(\.\\d+)?", text)
     text = re.sub(r"(\d+)(?=\\s\+(tasks|timers)\b)", r"\\d+", text)
     return re.compile(re.sub(r"([\w/]+\\\.(py|lua|c)\b)", r"(\\S*/)?\1", text))
