@@ -121,7 +121,7 @@ def run_apart(test: unittest.TestCase, timeout: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--stock", action="store_true")
-    parser.add_argument("--timeout", type=float, default=30)
+    parser.add_argument("--timeout", type=float, default=120)
     parser.add_argument("module")
     parser.add_argument("pattern", nargs="*")
     options = parser.parse_args()
@@ -148,4 +148,5 @@ def main() -> None:
     sys.exit(failed > 0)
 
 
-main()
+if __name__ == "__main__":  # process pools import it once more
+    main()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .counts import Counts, cmocka, luaunit, pytest
-from .pythons import Python, default_python
+from .pythons import Python, default_python, pythons
 from .runner import BUILD, ROOT, Failed, Log, Skipped
 from .trees import build_preset, library_of_gcc, lua_paths
 
@@ -31,10 +31,22 @@ def c_tests(log: Log, preset: str) -> Counts:
                      "-j", str(os.cpu_count() or 2))
 
 
-def soak(log: Log) -> Counts:
+def soak(log: Log, seconds: int = SOAK_SECONDS) -> Counts:
     """The soak for a minute: ctest's own runs of it take two seconds."""
     return log.count(cmocka, BUILD / "release/tests/c/soak", env={
-        "BIDE_SOAK_SECONDS": str(SOAK_SECONDS)}, timeout=5 * SOAK_SECONDS)
+        "BIDE_SOAK_SECONDS": str(seconds)}, timeout=5 * seconds)
+
+
+def asyncio_soak(log: Log, seconds: int) -> Counts:
+    """Connections of asyncio's that come and go, in each Python."""
+    found = pythons()
+    for python in found:
+        interpreter = python.environment(log)
+        python.build(log)
+        log.run(interpreter, ROOT / "tests/soak/aio_soak.py", env={
+            "BIDE_SOAK_SECONDS": str(seconds),
+            "PYTHONPATH": str(python.tree / "python")}, timeout=5 * seconds)
+    return Counts(len(found), 0)
 
 
 def python_tests(log: Log, python: Python | None, version: str) -> Counts:
