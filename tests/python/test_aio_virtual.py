@@ -67,7 +67,7 @@ def test_plugin_runs_tests_of_asyncio(pytester):
         async def queue():
             yield asyncio.Queue()
 
-        @pytest.mark.bide(virtual_time=True, leaks=True)
+        @pytest.mark.bide(virtual_time=True)
         async def test_a_day(queue):
             async def produce():
                 await asyncio.sleep(86400)
