@@ -1391,6 +1391,56 @@ BIDE_API int bide_stream_pair(bide_loop *l, bide_stream *out[2]);
  * ENOTCONN, not connected. */
 BIDE_API int bide_stream_open_fd(bide_loop *l, int fd, bide_stream **out);
 
+/* -- pipes, standard input and output, terminals -------------------------- */
+
+/** A pipe: the end to read in out[0], the end to write in out[1]; see
+ * bide_stream_open_fd for how they end. */
+BIDE_API int bide_stream_open_pipe(bide_loop *l, bide_stream *out[2]);
+
+/** The FIFO at `path`, to read or to write; never waits. Reading waits for the
+ * first writer, and ends when the last one has left. ENXIO: nobody has it open
+ * to read, so that it cannot be opened to write yet. BIDE_EINVALID: `path` is
+ * no FIFO. System errors: ENOENT, EACCES. */
+BIDE_API int bide_stream_open_fifo(bide_loop *l, const char *path, bool write,
+                                   bide_stream **out);
+
+/** Standard input (`number` 0), output (1) or error (2) as a stream, be it a
+ * file, pipe, socket or terminal. To close the stream leaves the descriptor
+ * open. A terminal or pipe is opened anew, so that the file that other
+ * processes share stays blocking; what cannot be (a socket, a pipe elsewhere
+ * than on Linux) is non-blocking until the stream is closed or exit is called.
+ * A file or device is read and written by threads of the pool, from its own
+ * position on: a write ends when a thread has the bytes, at most 64 KiB at a
+ * time, and shutdown when the system has them; both are done with also when the
+ * loop closes. A read ahead moves the position that others share. EBADF: it is
+ * not open. BIDE_EINVALID: nothing of these, such as a directory. */
+BIDE_API int bide_stream_open_stdio(bide_loop *l, int number,
+                                    bide_stream **out);
+
+/** Whether the stream is a terminal. */
+BIDE_API bool bide_stream_is_tty(const bide_stream *s);
+
+/** The size of its window, in characters. A change of it is a SIGWINCH. ENOTTY:
+ * the stream is no terminal. resize: of either end of a pair. */
+BIDE_API int bide_tty_size(const bide_stream *s, unsigned short *rows,
+                           unsigned short *columns);
+BIDE_API int bide_tty_resize(bide_stream *s, unsigned short rows,
+                             unsigned short columns);
+
+/** Raw mode: each key at once, no echo, no signals from keys, no translation.
+ * What was before is put back by `on` false, when the stream is closed, at exit
+ * and when a signal of which nothing else was made ends the process. Streams of
+ * one terminal share the mode, and the last to leave it puts it back. ENOTTY.
+ * EMFILE: 8 terminals are raw. */
+BIDE_API int bide_tty_raw(bide_stream *s, bool on);
+
+/** A pair of terminals: the master, which is the user's side, in out[0], and in
+ * out[1] the slave, which programs use. 0 rows or columns: 24, 80. The reading
+ * of the master ends when nobody has the slave open. Neither becomes the
+ * terminal that controls this process. */
+BIDE_API int bide_pty_open(bide_loop *l, unsigned short rows,
+                           unsigned short columns, bide_stream *out[2]);
+
 /* -- files ---------------------------------------------------------------- */
 
 /* Calls that may block are made by threads of the loop's pool. What the system

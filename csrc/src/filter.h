@@ -21,6 +21,8 @@ typedef struct bide__filter {
     int (*write)(bide_stream *s, const uv_buf_t *bufs, unsigned count);
     /** Ends the sending half: 0, UV_EAGAIN as above, or an error. */
     int (*end)(bide_stream *s);
+    /** Of one that has no stream below: its descriptor. */
+    int (*fd)(const bide_stream *s);
     /** The stream closes; its waits are still there. */
     void (*close)(bide_stream *s);
 } bide__filter;

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include "mended.h"
 #include "reader.h"
 #include "socket.h"
 #include "stream_state.h"
@@ -17,12 +18,16 @@ static void
 shut(bide__endpoint *e)
 {
     bide_stream *s = bide__of(e, bide_stream, base);
+    if (s->raw)
+        bide__mended_cook(s->raw);
     if (s->filter)
         s->filter->close(s);
     bide__reader_close(s);
     bide__writer_close(s);
     if (!s->filter) {
         uv_close(&s->uv.handle, on_closed);
+        if (s->shared)
+            bide__mended_leave();
         return;
     }
     bide__writer_fini(s);
@@ -109,7 +114,10 @@ bide_stream_fd(const bide_stream *s)
     uv_os_fd_t fd;
     if (s->base.closed)
         return BIDE_ECLOSED;
-    int rc = uv_fileno(&bide__stream_bottom(s)->uv.handle, &fd);
+    s = bide__stream_bottom(s);
+    if (s->filter)
+        return s->filter->fd(s);
+    int rc = uv_fileno(&s->uv.handle, &fd);
     return rc ? rc : (int)fd;
 }
 

@@ -27,7 +27,9 @@ struct bide_stream {
     int read_end;       /* 0, BIDE_EEOF or an error */
     bool reading;
 
-    bool terminal; /* whose last user's going is the end, not an error */
+    bool terminal;     /* whose last user's going is the end, not an error */
+    bool shared;       /* its file is another's, too: see mended.h */
+    unsigned char raw; /* its slot there, or 0 */
 
     bool ended;      /* our half is shut down */
     int write_error; /* of every write from now on */

@@ -899,6 +899,38 @@ function bide.socketpair() end
 ---@return bide.stream? stream, string? message, string? code
 function bide.open_fd(fd) end
 
+---A pipe: the end to read and the end to write.
+---@return bide.stream? reader, bide.stream | string writer, string? code
+function bide.open_pipe() end
+
+---A stream over the FIFO at `path`; never waits. Reading waits for the first
+---writer, and ends when the last one has left. ENXIO: nobody has it open to
+---read. EINVALID: it is no FIFO.
+---@param path string
+---@param mode "r" | "w"
+---@return bide.stream? stream, string? message, string? code
+function bide.open_fifo(path, mode) end
+
+---Standard input, output and error, be it a file, pipe, socket or terminal. To
+---close the stream leaves the descriptor open, and as it was: programs that
+---share it do not find it non-blocking. Threads read and write files: a write
+---ends when one has the bytes, shutdown when they are in the file, as they are
+---when bide.run ends. It reads past io.stdin, and ahead: use one of the two.
+---@return bide.stream? stream, string? message, string? code
+function bide.stdin() end
+---@return bide.stream? stream, string? message, string? code
+function bide.stdout() end
+---@return bide.stream? stream, string? message, string? code
+function bide.stderr() end
+
+---A pair of terminals: the master, which is the user's side, and the slave,
+---which a program uses (stdin = slave of bide.process.spawn). The master's
+---reading ends when nobody has the slave open.
+---@param rows? integer 24
+---@param columns? integer 80
+---@return bide.stream? master, bide.stream | string slave, string? code
+function bide.open_pty(rows, columns) end
+
 ---A connection. One task may read and one may write at a time: a second reader
 ---gets an error, a second writer waits for its turn. What a read did not return
 ---stays for the next one, also when it is cancelled.
@@ -990,6 +1022,23 @@ function stream:unsent() end
 ---@param limits? bide.stream_limits
 ---@return bide.stream_limits
 function stream:limits(limits) end
+
+---Whether it is a terminal.
+---@return boolean
+function stream:is_tty() end
+---Of a terminal's window; bide.signals("WINCH") tells of changes.
+---@return integer? rows, integer | string columns, string? code
+function stream:tty_size() end
+---From either end of bide.open_pty.
+---@param rows integer
+---@param columns integer
+---@return bide.stream? self, string? message, string? code
+function stream:set_tty_size(rows, columns) end
+---Raw mode of a terminal: each key at once, no echo, no signals from keys. What
+---was before is put back by set_raw(false), by close, and when the process ends.
+---@param on? boolean true
+---@return bide.stream? self, string? message, string? code
+function stream:set_raw(on) end
 
 ---Ends the sending half once all is written.
 ---@return bide.stream? self, string? message, string? code

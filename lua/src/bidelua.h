@@ -91,6 +91,7 @@
     X(UNIX, unix)                                                              \
     X(TLS, tls)                                                                \
     X(DESCRIPTOR, descriptor)                                                  \
+    X(STANDARD, stdio)                                                         \
     X(READINESS, readiness)                                                    \
     X(RESOLVE, resolve)                                                        \
     X(INTERVAL, interval)                                                      \

@@ -445,6 +445,10 @@ static const luaL_Reg methods[] = {
     {"nodelay", stream_nodelay},
     {"keepalive", stream_keepalive},
     {"fd", stream_fd},
+    {"is_tty", bidelua_stream_is_tty},
+    {"tty_size", bidelua_stream_tty_size},
+    {"set_tty_size", bidelua_stream_set_tty_size},
+    {"set_raw", bidelua_stream_set_raw},
     {NULL, NULL},
 };
 

@@ -59,6 +59,12 @@ int bidelua_stream_drain(lua_State *L);
 int bidelua_stream_unsent(lua_State *L);
 int bidelua_stream_limits(lua_State *L);
 
+/* stdio.c */
+int bidelua_stream_is_tty(lua_State *L);
+int bidelua_stream_tty_size(lua_State *L);
+int bidelua_stream_set_tty_size(lua_State *L);
+int bidelua_stream_set_raw(lua_State *L);
+
 /* tls.c and tls_info.c */
 int bidelua_stream_start_tls(lua_State *L);
 int bidelua_stream_handshake(lua_State *L);

@@ -78,6 +78,7 @@
     X(tcp)                                                                     \
     X(udp)                                                                     \
     X(unix)                                                                    \
+    X(stdio)                                                                   \
     X(tls)                                                                     \
     X(readiness)                                                               \
     X(resolve)                                                                 \

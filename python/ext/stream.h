@@ -86,6 +86,13 @@ PyObject *bidepy_stream_limits(PyObject *self, void *closure);
 PyObject *bidepy_stream_unsent(PyObject *self, void *closure);
 PyObject *bidepy_stream_buffered_bytes(PyObject *self, void *closure);
 
+/* Of a terminal: stdio.c. */
+PyObject *bidepy_stream_is_tty(PyObject *self, void *closure);
+PyObject *bidepy_stream_tty_size(PyObject *self, void *closure);
+PyObject *bidepy_stream_set_tty_size(PyObject *self, PyObject *const *args,
+                                     Py_ssize_t nargs, PyObject *kwnames);
+PyObject *bidepy_stream_set_raw(PyObject *self, PyObject *on);
+
 /* sendfile.c */
 PyObject *bidepy_stream_sendfile(PyObject *self, PyObject *const *args,
                                  Py_ssize_t nargs, PyObject *kwnames);
