@@ -1100,6 +1100,14 @@ function stream:abort() end
 ---@return integer? fd, string? message, string? code
 function stream:fd() end
 
+---Serves several listeners, pairs {listener, handler} in the list, until all of
+---them are closed. Options are those of listener:serve: a signal closes all, and
+---each drains; a second one cancels the handlers. When one serve fails the
+---others are cancelled, and its error is raised.
+---@param what table {{listener, handler}, ..., signals = {"INT", "TERM"}, drain = 5}
+---@return true
+function bide.serve(what) end
+
 ---@class bide.serve_options : bide.stream_options
 ---@field drain? number Seconds for handlers after the listener is closed.
 ---@field signals? (string | integer)[] Such as {"INT", "TERM"}.
@@ -1512,6 +1520,8 @@ function bide.process.spawn(options) end
 ---@class bide.process_run_options : bide.process_options
 ---@field input? string Written to it; then its input ends.
 ---@field limit? integer Most bytes of each output; more is an error.
+---@field check? boolean A program that fails is nil, a message with the end of stderr, "exit" or "signal", and the result.
+---@field timeout? number Seconds; then it is ended, and the answer is nil, message, "ETIMEDOUT".
 
 ---@class bide.process_result
 ---@field ok boolean
@@ -1524,7 +1534,7 @@ function bide.process.spawn(options) end
 ---"pipe" with an `input` and "null" without. An error or a cancellation ends the
 ---child. nil, message and code when it cannot be started.
 ---@param options bide.process_run_options
----@return bide.process_result? result, string? message, string? code
+---@return bide.process_result? result, string? message, string? code, bide.process_result? failed
 function bide.process.run(options) end
 
 ---Waits until it has ended, and answers as os.execute does. Any number of tasks

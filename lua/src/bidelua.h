@@ -97,6 +97,7 @@
     X(INTERVAL, interval)                                                      \
     X(SIGNALS, signal)                                                         \
     X(DRAIN, drain)                                                            \
+    X(SERVE, serve)                                                            \
     X(FILE, file)                                                              \
     X(INSPECT, inspect)                                                        \
     X(DUMP, dump)                                                              \

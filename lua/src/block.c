@@ -109,8 +109,8 @@ scope(lua_State *L)
     return 1;
 }
 
-static int
-timeout(lua_State *L)
+int
+bidelua_timeout(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_task *t = bidelua_enter(L, S, "bide.timeout");
@@ -141,7 +141,7 @@ shield(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"scope", scope},
-    {"timeout", timeout},
+    {"timeout", bidelua_timeout},
     {"shield", shield},
     {NULL, NULL},
 };

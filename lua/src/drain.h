@@ -17,4 +17,8 @@ void bidelua_drain_watch(lua_State *L, bidelua_task *t, int drain, int listener,
 /** The listener is closed: gives the tasks in the scope their time. */
 void bidelua_drain_begin(lua_State *L, bidelua_task *t, int drain);
 
+/** The tasks of a serve have ended: leaves its scope, answers true, or raises
+ * what ended it. */
+int bidelua_drain_joined(lua_State *L, bidelua_task *t, bidelua_scope *g);
+
 #endif

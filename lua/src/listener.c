@@ -204,12 +204,9 @@ serve_client(lua_State *L, bidelua_task *t)
     bidelua_scope_spawn(L, g, STREAM + 1, "listener:serve");
 }
 
-/* The listener was closed and the connections' tasks have ended. */
-static int
-serve_joined(lua_State *L, bidelua_task *t, int status)
+int
+bidelua_drain_joined(lua_State *L, bidelua_task *t, bidelua_scope *g)
 {
-    (void)status;
-    bidelua_scope *g = lua_touserdata(L, SCOPE);
     if (bidelua_scope_leave(L, g) == 0 && bide_scope_cancelled(t->base.scope))
         bidelua_raise(L, t, BIDE_ECANCELED);
     if (g->decider) {
@@ -220,6 +217,14 @@ serve_joined(lua_State *L, bidelua_task *t, int status)
     }
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* The listener was closed and the connections' tasks have ended. */
+static int
+serve_joined(lua_State *L, bidelua_task *t, int status)
+{
+    (void)status;
+    return bidelua_drain_joined(L, t, lua_touserdata(L, SCOPE));
 }
 
 /* The listener was closed. */

@@ -1,15 +1,19 @@
 /* bide.process.run{"ls", "-l"}: a child from its start to its end, in one call.
  *
- * Beside the options of spawn: input, a string, and limit, the most bytes of
- * output. One task does it all: while it writes the input and reads one output,
- * the loop reads the other ahead, so that nobody waits for somebody who waits.
+ * Beside the options of spawn: input, a string; limit, the most bytes of
+ * output; check, whether a failure of it is one of the call; timeout, in
+ * seconds. One task does it all: while it writes the input and reads one
+ * output, the loop reads the other ahead, so that nobody waits for somebody who
+ * waits.
  *
  * The stack: the options, the process (closed with the call, so that an error
  * or a cancellation ends the child), what holds strings, the result. */
+#include "scope.h"
 #include "spawn_process.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 enum { TABLE = 1, PROCESS = 2, RESULT = 4 };
 
@@ -21,6 +25,40 @@ core_of(lua_State *L)
 
 /* -- the end -------------------------------------------------------------- */
 
+enum { TAIL = 1000 /* bytes of stderr in a message */ };
+
+static void
+push_name(lua_State *L)
+{
+    if (lua_rawgeti(L, TABLE, 1) != LUA_TNIL)
+        return;
+    lua_pop(L, 1);
+    lua_getfield(L, TABLE, "shell");
+}
+
+/* nil, "bide.process.run 'cc': exit 2: ...", "exit", the result. */
+static int
+failed(lua_State *L)
+{
+    size_t n = 0;
+    push_name(L);
+    lua_getfield(L, RESULT, "how");
+    lua_getfield(L, RESULT, "code");
+    lua_getfield(L, RESULT, "stderr");
+    const char *said = lua_tolstring(L, -1, &n);
+    while (n > 0 && said[n - 1] == '\n')
+        n--;
+    lua_pushlstring(L, n > TAIL ? said + n - TAIL : said, n > TAIL ? TAIL : n);
+    lua_pushnil(L);
+    lua_pushfstring(L, "bide.process.run '%s': %s %I%s%s",
+                    lua_tostring(L, RESULT + 1), lua_tostring(L, RESULT + 2),
+                    (LUAI_UACINT)lua_tointeger(L, RESULT + 3), n ? ": " : "",
+                    lua_tostring(L, RESULT + 5));
+    lua_pushvalue(L, RESULT + 2);
+    lua_pushvalue(L, RESULT);
+    return 4;
+}
+
 static int
 ended(lua_State *L, bidelua_task *t, int status)
 {
@@ -31,8 +69,11 @@ ended(lua_State *L, bidelua_task *t, int status)
     lua_setfield(L, RESULT, "how");
     lua_pushboolean(L, lua_toboolean(L, -1));
     lua_setfield(L, RESULT, "ok");
+    lua_getfield(L, RESULT, "ok");
+    lua_getfield(L, TABLE, "check");
+    bool raise = lua_toboolean(L, -1) && !lua_toboolean(L, -2);
     lua_settop(L, RESULT);
-    return 1;
+    return raise ? failed(L) : 1;
 }
 
 /* -- what it says --------------------------------------------------------- */
@@ -159,9 +200,10 @@ default_stdio(lua_State *L, bide_process_options *o)
 }
 
 static int
-run(lua_State *L)
+run_now(lua_State *L)
 {
-    static const char *const more[] = {"input", "limit", NULL};
+    static const char *const more[] = {"input", "limit", "check", "timeout",
+                                       NULL};
     bidelua_state *S = bidelua_self(L);
     bide_process_options o;
     bidelua_task *t = bidelua_enter(L, S, "bide.process.run");
@@ -173,6 +215,48 @@ run(lua_State *L)
     if (r < 0)
         return bidelua_process_failed(L, t, r, &o);
     return bidelua_await(L, t, r, started);
+}
+
+/* What bide.timeout gave, from index 2 on. */
+static int
+timed(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    bool over = lua_gettop(L) == TABLE + 3 && lua_isnil(L, TABLE + 1) &&
+                lua_type(L, -1) == LUA_TSTRING &&
+                strcmp(lua_tostring(L, -1), "ETIMEDOUT") == 0;
+    if (!over)
+        return lua_gettop(L) - TABLE;
+    lua_settop(L, TABLE);
+    lua_getfield(L, TABLE, "timeout");
+    push_name(L);
+    lua_pushnil(L);
+    lua_pushfstring(L, "bide.process.run '%s': not over after %s s",
+                    lua_tostring(L, 3), lua_tostring(L, 2));
+    lua_pushliteral(L, "ETIMEDOUT");
+    return 3;
+}
+
+static int
+run(lua_State *L)
+{
+    bidelua_state *S = bidelua_self(L);
+
+    luaL_checktype(L, TABLE, LUA_TTABLE);
+    lua_settop(L, TABLE);
+    if (lua_getfield(L, TABLE, "timeout") == LUA_TNIL) {
+        lua_settop(L, TABLE);
+        return run_now(L);
+    }
+    if (!lua_isnumber(L, -1) || lua_tonumber(L, -1) < 0)
+        return luaL_error(L, "option 'timeout' must be seconds >= 0");
+    bidelua_pushfunction(L, S, bidelua_timeout);
+    lua_insert(L, -2);
+    bidelua_pushfunction(L, S, run_now);
+    lua_pushvalue(L, TABLE);
+    lua_callk(L, 3, LUA_MULTRET, 0, timed);
+    return timed(L, LUA_OK, 0);
 }
 
 static const luaL_Reg functions[] = {

@@ -81,4 +81,7 @@ bide_token *bidelua_token_core(lua_State *L, int index);
 /** Pushes a handle of a token of the core, with a reference of its own. */
 void bidelua_token_push(lua_State *L, void *core);
 
+/** bide.timeout(seconds, fn, ...), with the state as its upvalue. */
+int bidelua_timeout(lua_State *L);
+
 #endif

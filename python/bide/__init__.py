@@ -95,7 +95,7 @@ from bide._core import (
 )
 from bide import fs
 from bide._files import TextFile, open_file
-from bide._helpers import BlockedStep
+from bide._helpers import BlockedStep, serve_all as serve
 from bide._process import (
     DEVNULL,
     PIPE,
@@ -206,6 +206,7 @@ __all__ = [
     "reverse",
     "run",
     "run_process",
+    "serve",
     "shield",
     "signals",
     "sleep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import _core
 from ._core import (
@@ -66,6 +66,39 @@ async def serve(
     else:
         with token:
             await serving.run(signums)
+
+
+async def serve_all(
+    *pairs: tuple[Any, Callable[[Any], Awaitable[object]]],
+    signals: Iterable[int] | None = (),
+    drain: float | None = None,
+    limit: int | None = None,
+    token: CancelToken | None = None,
+) -> None:
+    """Serve several listeners, pairs (listener, handler), until all of them are
+    closed.
+
+        await bide.serve((http, on_http), (admin, on_admin),
+                         signals=(SIGINT, SIGTERM), drain=10)
+
+    The options are those of Listener.serve(): the first of the signals closes
+    all listeners, and the handlers get `drain` seconds; a second one cancels
+    them. `limit` is for each listener. When one of them fails the others are
+    cancelled, and it is an ExceptionGroup. TLSListeners are fine.
+    """
+    if not pairs:
+        raise TypeError("serve() needs at least one pair (listener, handler)")
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2
+                and hasattr(pair[0], "serve") and callable(pair[1])):
+            raise TypeError(f"a pair (listener, handler) is needed, not {pair!r}")
+    signums = () if signals is None else tuple(signals)
+    with _core.move_on_after(None) if token is None else token:
+        async with _core.TaskGroup() as group:
+            for listener, handler in pairs:
+                group.spawn(listener.serve(
+                    handler, limit=limit, drain=drain, signals=signums
+                ))
 
 
 class _Serving:

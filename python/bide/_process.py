@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
 
@@ -227,6 +227,13 @@ async def communicate(
     await process.wait()
     out, err = (reader and reader.result() for reader in readers)
     return out, err
+
+
+def communicate_limited(
+    process: Process, input: bytes | None, limit: int | None
+) -> Coroutine[Any, Any, tuple[bytes | None, bytes | None]]:
+    """Process.communicate()."""
+    return communicate(process, input, limit=limit)
 
 
 async def _feed(stdin: Stream, data: bytes) -> None:

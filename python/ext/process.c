@@ -246,6 +246,25 @@ process_aexit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     return process_aclose(self, NULL);
 }
 
+static PyObject *
+process_communicate(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    static const char *const names[] = {"input", "limit", NULL};
+    static const bidepy_signature sig = {"communicate", names, 0, 1};
+    PyObject *given[2];
+    if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0)
+        return NULL;
+    PyObject *module = PyImport_ImportModule("bide._process");
+    if (!module)
+        return NULL;
+    PyObject *coro = PyObject_CallMethod(module, "communicate_limited", "OOO",
+                                         self, given[0] ? given[0] : Py_None,
+                                         given[1] ? given[1] : Py_None);
+    Py_DECREF(module);
+    return coro;
+}
+
 /* -- getters -------------------------------------------------------------- */
 
 static PyObject *
@@ -326,8 +345,17 @@ PyDoc_STRVAR(
     "Leaving the block stops and reaps it. A Process that is dropped lets the "
     "child run on; it\nis reaped when it ends.");
 
+PyDoc_STRVAR(
+    doc_communicate,
+    "communicate($self, /, input=None, *, limit=None)\n--\n\n"
+    "Write `input` to it, close its stdin, read stdout and stderr to their "
+    "ends and wait for\nits end, all at the same time; gives what they said, "
+    "as a tuple, None for one that is no\npipe. As bide.communicate().");
+
 static PyMethodDef methods[] = {
     {"wait", process_wait, METH_NOARGS, doc_wait},
+    {"communicate", BIDEPY_METHOD(process_communicate),
+     METH_FASTCALL | METH_KEYWORDS, doc_communicate},
     {"send_signal", BIDEPY_METHOD(process_send_signal),
      METH_FASTCALL | METH_KEYWORDS, doc_send_signal},
     {"terminate", process_terminate, METH_NOARGS, doc_terminate},

@@ -186,6 +186,17 @@ open_pty(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
 
 /* Of a Stream. */
 
+const char bidepy_doc_set_tty_size[] =
+    PyDoc_STR("set_tty_size($self, /, rows, columns)\n--\n\n"
+              "Sets the size of a terminal's window, from either end of "
+              "open_pty(); programs get a\nSIGWINCH.");
+const char bidepy_doc_set_raw[] =
+    PyDoc_STR("set_raw($self, on, /)\n--\n\n"
+              "Puts a terminal into raw mode: each key at once, no echo, no "
+              "signals from keys. What\nwas before is put back by "
+              "set_raw(False), by close(), and when the process ends. OSError\n"
+              "(ENOTTY): it is no terminal.");
+
 PyObject *
 bidepy_stream_is_tty(PyObject *self, void *closure)
 {

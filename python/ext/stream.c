@@ -406,17 +406,6 @@ PyDoc_STRVAR(doc_stream,
              "One task reads at a time (BusyError); writes of several tasks "
              "queue.");
 
-PyDoc_STRVAR(doc_set_tty_size,
-             "set_tty_size($self, /, rows, columns)\n--\n\n"
-             "Sets the size of a terminal's window, from either end of "
-             "open_pty(); programs get a\nSIGWINCH.");
-PyDoc_STRVAR(doc_set_raw,
-             "set_raw($self, on, /)\n--\n\n"
-             "Puts a terminal into raw mode: each key at once, no echo, no "
-             "signals from keys. What\nwas before is put back by "
-             "set_raw(False), by close(), and when the process ends. OSError\n"
-             "(ENOTTY): it is no terminal.");
-
 static PyMethodDef methods[] = {
     {"read", (PyCFunction)(void (*)(void))bidepy_stream_read,
      METH_FASTCALL | METH_KEYWORDS, doc_read},
@@ -453,8 +442,8 @@ static PyMethodDef methods[] = {
     {"set_nodelay", stream_set_nodelay, METH_O, doc_set_nodelay},
     {"set_keepalive", stream_set_keepalive, METH_O, doc_set_keepalive},
     {"set_tty_size", BIDEPY_METHOD(bidepy_stream_set_tty_size),
-     METH_FASTCALL | METH_KEYWORDS, doc_set_tty_size},
-    {"set_raw", bidepy_stream_set_raw, METH_O, doc_set_raw},
+     METH_FASTCALL | METH_KEYWORDS, bidepy_doc_set_tty_size},
+    {"set_raw", bidepy_stream_set_raw, METH_O, bidepy_doc_set_raw},
     {"__aenter__", stream_aenter, METH_NOARGS, NULL},
     {"__aexit__", (PyCFunction)(void (*)(void))stream_aexit, METH_FASTCALL,
      NULL},

@@ -92,6 +92,7 @@ PyObject *bidepy_stream_tty_size(PyObject *self, void *closure);
 PyObject *bidepy_stream_set_tty_size(PyObject *self, PyObject *const *args,
                                      Py_ssize_t nargs, PyObject *kwnames);
 PyObject *bidepy_stream_set_raw(PyObject *self, PyObject *on);
+extern const char bidepy_doc_set_tty_size[], bidepy_doc_set_raw[];
 
 /* sendfile.c */
 PyObject *bidepy_stream_sendfile(PyObject *self, PyObject *const *args,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct ends {
@@ -208,6 +209,87 @@ test_open_fd_takes_a_pipe(void **state)
     world_end(&e.wd);
 }
 
+/* -- our own, and FIFOs --------------------------------------------------- */
+
+static void
+uses_pipe(actor *a)
+{
+    ends *e = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_write(e->b, "through", 7, &a->w));
+    AWAIT_OK(a, bide_stream_read(e->a, 99, &a->w));
+    expect(e->a, &a->w, "through");
+    AWAIT(a, bide_stream_shutdown(e->b, &a->w));
+    CHECK_INT(a->rc, -ENOTSOCK);
+    bide_stream_close(e->b);
+    AWAIT_OK(a, bide_stream_read(e->a, 99, &a->w));
+    CHECK_INT(a->w.u.io.len, 0);
+    END(a);
+}
+
+static void
+test_open_pipe_connects_two_streams(void **state)
+{
+    (void)state;
+    ends e;
+    bide_stream *pair[2];
+    begin(&e);
+    CHECK_INT(bide_stream_open_pipe(e.wd.loop, pair), 0);
+    e.a = pair[0];
+    e.b = pair[1];
+    CHECK(fcntl(bide_stream_fd(e.a), F_GETFD) & FD_CLOEXEC);
+    play(&e, uses_pipe);
+}
+
+static char path[64];
+
+static void
+reads_fifo(actor *a)
+{
+    ends *e = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_read(e->a, 99, &a->w)); /* no end before a start */
+    expect(e->a, &a->w, "in");
+    AWAIT_OK(a, bide_stream_read(e->a, 99, &a->w));
+    CHECK_INT(a->w.u.io.len, 0);
+    END(a);
+}
+
+static void
+writes_fifo(actor *a)
+{
+    ends *e = a->arg;
+
+    BEGIN(a);
+    a->i = 9;
+    AWAIT_UNTIL(a, a->i-- == 0);
+    CHECK_INT(bide_stream_open_fifo(e->wd.loop, path, true, &e->b), 0);
+    AWAIT_OK(a, bide_stream_write(e->b, "in", 2, &a->w));
+    bide_stream_close(e->b);
+    END(a);
+}
+
+static void
+test_open_fifo_never_waits(void **state)
+{
+    (void)state;
+    ends e;
+    begin(&e);
+    snprintf(path, sizeof path, "/tmp/bide-fifo-%d", getpid());
+    bide_loop *l = e.wd.loop;
+    CHECK_INT(bide_stream_open_fifo(l, path, false, &e.a), -ENOENT);
+    CHECK_INT(bide_stream_open_fifo(l, "/dev/null", false, &e.a),
+              BIDE_EINVALID);
+    CHECK_INT(mkfifo(path, 0600), 0);
+    CHECK_INT(bide_stream_open_fifo(l, path, true, &e.a), -ENXIO);
+    CHECK_INT(bide_stream_open_fifo(l, path, false, &e.a), 0);
+    actor_spawn(&e.wd, "w", writes_fifo, &e);
+    play(&e, reads_fifo);
+    unlink(path);
+}
+
 /* -- refusals ------------------------------------------------------------- */
 
 static void
@@ -285,5 +367,6 @@ test_open_fd_without_memory(void **state)
 
 TEST_MAIN("open fd", T(socketpair_connects_two_streams),
           T(open_fd_takes_a_socket), T(open_fd_takes_a_pipe),
+          T(open_pipe_connects_two_streams), T(open_fifo_never_waits),
           T(open_fd_of_what_is_no_stream_is_an_error),
           T(open_fd_without_memory))

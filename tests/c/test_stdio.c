@@ -1,4 +1,4 @@
-/* test_stdio.c - pipes, FIFOs, standard input and output, terminals. */
+/* test_stdio.c - standard input and output, terminals. */
 #include "support_process.h"
 #include "support_sweep.h"
 
@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -17,8 +16,6 @@ typedef struct place {
     int kept, number; /* a descriptor that was replaced */
     int fds[2];
     int before;
-    char path[64];
-    bool gone;
 } place;
 
 /* libuv opens a pipe for good with the first loop of the process. */
@@ -109,85 +106,6 @@ static bool
 is_nonblocking(int fd)
 {
     return fcntl(fd, F_GETFL) & O_NONBLOCK;
-}
-
-/* -- pipes ---------------------------------------------------------------- */
-
-static void
-uses_pipe(actor *a)
-{
-    place *p = a->arg;
-
-    BEGIN(a);
-    AWAIT_OK(a, bide_stream_write(p->b, "through", 7, &a->w));
-    AWAIT_OK(a, bide_stream_read(p->a, 99, &a->w));
-    expect(p->a, &a->w, "through");
-    AWAIT(a, bide_stream_shutdown(p->b, &a->w));
-    CHECK_INT(a->rc, -ENOTSOCK);
-    bide_stream_close(p->b);
-    AWAIT_OK(a, bide_stream_read(p->a, 99, &a->w));
-    CHECK_INT(a->w.u.io.len, 0);
-    END(a);
-}
-
-static void
-test_open_pipe_connects_two_streams(void **state)
-{
-    (void)state;
-    place p;
-    bide_stream *ends[2];
-    begin(&p);
-    CHECK_INT(bide_stream_open_pipe(p.wd.loop, ends), 0);
-    p.a = ends[0];
-    p.b = ends[1];
-    CHECK(fcntl(bide_stream_fd(p.a), F_GETFD) & FD_CLOEXEC);
-    play(&p, uses_pipe);
-}
-
-static void
-reads_fifo(actor *a)
-{
-    place *p = a->arg;
-
-    BEGIN(a);
-    AWAIT_OK(a, bide_stream_read(p->a, 99, &a->w)); /* no end before a start */
-    expect(p->a, &a->w, "in");
-    AWAIT_OK(a, bide_stream_read(p->a, 99, &a->w));
-    CHECK_INT(a->w.u.io.len, 0);
-    END(a);
-}
-
-static void
-writes_fifo(actor *a)
-{
-    place *p = a->arg;
-
-    BEGIN(a);
-    a->i = 9;
-    AWAIT_UNTIL(a, a->i-- == 0);
-    CHECK_INT(bide_stream_open_fifo(p->wd.loop, p->path, true, &p->b), 0);
-    AWAIT_OK(a, bide_stream_write(p->b, "in", 2, &a->w));
-    bide_stream_close(p->b);
-    END(a);
-}
-
-static void
-test_open_fifo_never_waits(void **state)
-{
-    (void)state;
-    place p;
-    begin(&p);
-    snprintf(p.path, sizeof p.path, "/tmp/bide-fifo-%d", getpid());
-    bide_loop *l = p.wd.loop;
-    CHECK_INT(bide_stream_open_fifo(l, p.path, false, &p.a), -ENOENT);
-    CHECK_INT(bide_stream_open_fifo(l, "/dev/null", false, &p.a),
-              BIDE_EINVALID);
-    CHECK_INT(mkfifo(p.path, 0600), 0);
-    CHECK_INT(bide_stream_open_fifo(l, p.path, true, &p.a), -ENXIO);
-    CHECK_INT(bide_stream_open_fifo(l, p.path, false, &p.a), 0);
-    actor_spawn(&p.wd, "w", writes_fifo, &p);
-    play(&p, reads_fifo);
-    unlink(p.path);
 }
 
 /* -- files ---------------------------------------------------------------- */
@@ -627,8 +545,7 @@ test_stdio_without_memory_is_an_error(void **state)
     check_end();
 }
 
-TEST_MAIN("stdio", T(open_pipe_connects_two_streams), T(open_fifo_never_waits),
-          T(stdio_reads_a_file), T(stdio_writes_a_file),
+TEST_MAIN("stdio", T(stdio_reads_a_file), T(stdio_writes_a_file),
           T(stdio_full_disk_is_an_error),
           T(stdio_writes_what_is_left_at_the_end), T(stdio_pipe_stays_blocking),
           T(stdio_socket_is_blocking_again), T(stdio_terminal_stays_blocking),

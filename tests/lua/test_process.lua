@@ -407,6 +407,37 @@ function test_process_run_cancelled_ends_the_child()
     end)
 end
 
+function test_process_run_fails_if_checked()
+    run(function()
+        local ok, message, code, r = bide.process.run {
+            shell = "echo so; echo oops >&2; exit 3", check = true }
+        eq({ ok, code }, { nil, "exit" })
+        lu.assertStrMatches(message, ".*exit 3: oops")
+        eq(r.stdout, "so\n")
+        ok, message, code = bide.process.run { "sh", "-c", "kill -TERM $$",
+            check = true }
+        eq({ ok, code }, { nil, "signal" })
+        eq(message, "bide.process.run 'sh': signal 15")
+        lu.assertTrue(bide.process.run({ "true", check = true }).ok)
+    end)
+end
+
+function test_process_run_ends_at_its_timeout()
+    run(function()
+        local start = bide.now()
+        local ok, message, code = bide.process.run { shell = "sleep 60",
+            new_group = true, timeout = 0.05 }
+        eq({ ok, code }, { nil, "ETIMEDOUT" })
+        eq(message, "bide.process.run 'sleep 60': not over after 0.05 s")
+        lu.assertTrue(bide.now() - start < 10)
+        eq(bide.process.run({ "echo", "a", timeout = 60 }).stdout, "a\n")
+        eq(select(3, bide.process.run { "bide-no-such", timeout = 60 }),
+            "ENOENT")
+        lu.assertErrorMsgContains("'timeout'", bide.process.run,
+            { "true", timeout = "soon" })
+    end)
+end
+
 -- -- what fails ---------------------------------------------------------------
 
 function test_process_cancel_at_every_park()

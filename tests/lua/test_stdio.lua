@@ -187,9 +187,6 @@ bide.run(function()
     print(message, code)
 end)]], "</"), "descriptor 0 is no file, pipe, stream socket or terminal\t" ..
             "EINVALID\n")
-        eq(in_child([[
-io.stdin:close()
-bide.run(function() print(select(3, bide.stdin())) end)]]), "EBADF\n")
     end)
     lu.assertErrorMsgContains("bide.stdin", bide.stdin)
 end

@@ -484,6 +484,39 @@ def test_process_run_cancelled_ends_the_child():
     run(main())
 
 
+def test_process_run_fails_if_checked():
+    async def main():
+        with pytest.raises(bide.ProcessError, match="oops") as caught:
+            await bide.run_process(
+                "echo so; echo oops >&2; exit 3", shell=True, check=True
+            )
+        assert (caught.value.returncode, caught.value.stdout) == (3, b"so\n")
+
+    run(main())
+
+
+def test_process_run_ends_at_its_timeout():
+    async def main():
+        with pytest.raises(TimeoutError):
+            await bide.run_process(["sleep", "60"], timeout=0.05)
+        assert not has_children()
+
+    run(main())
+
+
+def test_process_communicates():
+    async def main():
+        async with await bide.open_process(
+            ["cat"], stdin=PIPE, stdout=PIPE
+        ) as process:
+            assert await process.communicate(b"hi") == (b"hi", None)
+        async with await bide.open_process(["yes"], stdout=PIPE) as process:
+            with pytest.raises(ExceptionGroup, match="."):
+                await process.communicate(limit=10)
+
+    run(main())
+
+
 # -- what fails ---------------------------------------------------------------
 
 
