@@ -53,6 +53,14 @@ check_file(bidepy_state *st, PyObject *file)
     return -1;
 }
 
+const char bidepy_doc_sendfile[] =
+    PyDoc_STR("sendfile($self, /, file, offset=0, count=None)\n--\n\n"
+              "Send `count` bytes of a File from `offset` on, None: up to its "
+              "end; gives how many\nwere sent, fewer where the file ended "
+              "before. In order with writes, without a copy\nwhere the "
+              "system can; the file's position stays. Cancelled as write() "
+              "is.");
+
 PyObject *
 bidepy_stream_sendfile(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames)

@@ -337,13 +337,6 @@ PyDoc_STRVAR(doc_write_many,
              "write_many($self, buffers, /)\n--\n\n"
              "Write all of several buffers, as one write() and without joining "
              "them.");
-PyDoc_STRVAR(doc_sendfile,
-             "sendfile($self, /, file, offset=0, count=None)\n--\n\n"
-             "Send `count` bytes of a File from `offset` on, None: up to its "
-             "end; gives how many\nwere sent, fewer where the file ended "
-             "before. In order with writes, without a copy\nwhere the "
-             "system can; the file's position stays. Cancelled as write() "
-             "is.");
 PyDoc_STRVAR(doc_try_write,
              "try_write($self, data, /)\n--\n\n"
              "Write what the system takes now; gives the number of bytes, at "
@@ -423,7 +416,7 @@ static PyMethodDef methods[] = {
     {"write", bidepy_stream_write, METH_O, doc_write},
     {"write_many", bidepy_stream_write_many, METH_O, doc_write_many},
     {"sendfile", BIDEPY_METHOD(bidepy_stream_sendfile),
-     METH_FASTCALL | METH_KEYWORDS, doc_sendfile},
+     METH_FASTCALL | METH_KEYWORDS, bidepy_doc_sendfile},
     {"try_write", bidepy_stream_try_write, METH_O, doc_try_write},
     {"write_nowait", bidepy_stream_write_nowait, METH_O, doc_write_nowait},
     {"drain", bidepy_stream_drain, METH_NOARGS, doc_drain},

@@ -95,6 +95,7 @@ PyObject *bidepy_stream_set_raw(PyObject *self, PyObject *on);
 extern const char bidepy_doc_set_tty_size[], bidepy_doc_set_raw[];
 
 /* sendfile.c */
+extern const char bidepy_doc_sendfile[];
 PyObject *bidepy_stream_sendfile(PyObject *self, PyObject *const *args,
                                  Py_ssize_t nargs, PyObject *kwnames);
 
