@@ -60,8 +60,9 @@ async def by_protocol(address, tls):
             await asyncio.sleep(random.random() * 0.002)
         if random.random() < 0.3:
             sock = transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                            b"\1\0\0\0\0\0\0\0")
+            if sock is not None:  # gone with a connection that is lost
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                b"\1\0\0\0\0\0\0\0")
     finally:
         random.choice([transport.close, transport.abort])()
         transport.abort()
