@@ -254,6 +254,8 @@ typedef struct bide_loop_options {
     /** The defaults of a debug run; BIDE_DEBUG=1 has the same effect. */
     bool debug;
     bide_watchdog watchdog;
+    /** Measure: see bide_stats_text. BIDE_STATS=1 has the same effect. */
+    bool stats;
 } bide_loop_options;
 
 /** A new loop, bound to no thread yet; `o` may be NULL. */
@@ -352,6 +354,20 @@ BIDE_API void bide_dump_free(char *text);
  * environment (USR1, USR2, QUIT, HUP) turns it on for stderr with the first
  * loop. BIDE_EINVALID: no signal for this. Any thread. */
 BIDE_API int bide_dump_on_signal(int signum, int fd);
+
+/* -- statistics ----------------------------------------------------------- */
+
+/** Writes what each runtime of the process has measured, as JSON: {"runtimes":
+ * [{"id", "language", "enabled", "counters": {name: n}, "histograms": {name:
+ * {"count", "sum", "max", "buckets": [[upper, n], ...]}}}]}. Names that end in
+ * "_seconds" are times; a bucket counts values up to `upper` and above that of
+ * the one before, empty ones are left out. A runtime without the option `stats`
+ * has no histograms. Freed by bide_dump_free. Any thread, also while a loop is
+ * blocked. BIDE_ENOMEMORY. */
+BIDE_API int bide_stats_text(char **out);
+
+/** The same as text for Prometheus: OpenMetrics 1.0. */
+BIDE_API int bide_metrics(char **out);
 
 /* -- live view ------------------------------------------------------------ */
 
@@ -658,6 +674,9 @@ struct bide_task {
     bide_scope base;   /* the task's own scope */
     uint64_t id;
     int64_t parked_at;
+    int64_t ready_at;
+    int64_t busy;     /* ns it has run, and ... */
+    uint64_t resumes; /* ... how often, while the loop measures */
     uint8_t state;
     uint8_t racing;
     bool background;
@@ -995,7 +1014,8 @@ struct bide_job {
     bide_link link;
     bide_post post;
     bide_loop *loop;
-    int64_t since; /* queued, or running */
+    int64_t since;  /* queued, or running */
+    int64_t waited; /* in the queue */
     uint8_t state, lane;
 };
 

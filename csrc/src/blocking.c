@@ -14,6 +14,8 @@ on_done(bide_post *post)
     bide_loop *l = j->loop;
     int status = j->state == BIDE__JOB_CANCELLED ? BIDE_ECANCELED : 0;
     l->jobs--;
+    if (l->stats && status == 0)
+        bide__stats_note(l->stats, BIDE__STATS_POOL_QUEUE, j->waited);
     j->done(j, status);
     bide_loop_unref(l);
 }

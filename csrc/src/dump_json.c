@@ -152,6 +152,13 @@ add_head(bide__text *x, const bide__snapshot *s, const bide__snap_task *t)
     add_string(x, s, t->at);
     bide__text_add(x, ",\"parked\":");
     add_due(x, t->parked < 0 ? BIDE_FOREVER : t->parked);
+    bide__text_add(x, ",\"busy\":");
+    add_due(x, t->busy < 0 ? BIDE_FOREVER : t->busy);
+    bide__text_add(x, ",\"resumes\":");
+    if (t->busy < 0)
+        bide__text_add(x, "null");
+    else
+        bide__text_add(x, "%" PRIu64, t->resumes);
 }
 
 /* -- lists ---------------------------------------------------------------- */

@@ -40,7 +40,7 @@ static void
 end(bide__grant *g)
 {
     if (bide__list_linked(&g->held.link))
-        bide__list_remove(&g->held.link);
+        bide__held_take(&g->held, g->task->loop);
     bide__list_remove(&g->peer);
     bide__list_append(&g->task->loop->grants, &g->peer);
 }

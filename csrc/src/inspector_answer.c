@@ -167,9 +167,10 @@ give_dump(int fd)
 static void
 give_state(int fd)
 {
-    char *dump = NULL;
-    const char *stats = "null";
+    char *dump = NULL, *stats = NULL;
     int rc = bide_dump(BIDE_DUMP_JSON, &dump);
+    if (rc == 0)
+        rc = bide_stats_text(&stats);
     size_t room = rc ? 0 : strlen(dump) + strlen(stats) + 64;
     char *both = room ? malloc(room) : NULL;
     if (both) {
@@ -181,7 +182,17 @@ give_state(int fd)
                bide_strerror(rc ? rc : BIDE_ENOMEMORY));
     }
     free(both);
+    bide_dump_free(stats);
     bide_dump_free(dump);
+}
+
+static void
+give_metrics(int fd)
+{
+    char *text = NULL;
+    int rc = bide_metrics(&text);
+    give_text(fd, rc, text,
+              "application/openmetrics-text; version=1.0.0; charset=utf-8");
 }
 
 static const struct {
@@ -191,6 +202,7 @@ static const struct {
     {"/", give_page},
     {"/state.json", give_state},
     {"/dump.txt", give_dump},
+    {"/metrics", give_metrics},
 };
 
 static void

@@ -108,8 +108,10 @@ bide_loop_ref(bide_loop *l)
 void
 bide_loop_unref(bide_loop *l)
 {
-    if (l && atomic_fetch_sub(&l->refs, 1) == 1)
-        bide__free(l);
+    if (!l || atomic_fetch_sub(&l->refs, 1) != 1)
+        return;
+    bide__free(l->stats);
+    bide__free(l);
 }
 
 int
@@ -270,21 +272,63 @@ next_in_seeded_order(bide_loop *l)
     return bide__of(link, bide_task, ready);
 }
 
+static void
+step(bide_loop *l, bide_task *t)
+{
+    t->state = BIDE_TASK_RUNNING;
+    l->current = t;
+    l->budget = BIDE__BUDGET;
+    bide__loop_count(&l->resumes);
+    t->resume(t);
+    l->current = NULL;
+}
+
+/* The end of one step is the start of the next, and both are what the loop
+ * takes for the time. */
+static void
+measure_from(bide_loop *l, int64_t now)
+{
+    l->step_at = now;
+    if (!l->virtual_clock)
+        l->now = now;
+}
+
+/* A task that a poll woke waits from the end of that poll. */
+static void
+step_measured(bide_loop *l, bide_task *t)
+{
+    bide__stats *s = l->stats;
+    int64_t began = l->step_at;
+    int64_t ready = t->ready_at ? t->ready_at : s->polled_at;
+    bide__stats_note(s, BIDE__STATS_DELAY, began - ready);
+    t->resumes++;
+    s->running = t;
+    step(l, t);
+    int64_t ended = (int64_t)uv_hrtime();
+    bide__stats_note(s, BIDE__STATS_STEP, ended - began);
+    if (s->running)
+        s->running->busy += ended - began;
+    s->running = NULL;
+    measure_from(l, ended);
+}
+
 void
 bide__loop_resume(bide_loop *l)
 {
+    if (l->stats)
+        measure_from(l, (int64_t)uv_hrtime());
+    if (l->stats && !l->stats->polled_at)
+        l->stats->polled_at = l->step_at; /* ready before the first run */
     for (int n = BIDE__POLL_INTERVAL; n && !bide__list_empty(&l->ready); n--) {
         if (l->pause)
             return;
         bide_task *t =
             l->seed ? next_in_seeded_order(l)
                     : bide__of(bide__list_pop(&l->ready), bide_task, ready);
-        t->state = BIDE_TASK_RUNNING;
-        l->current = t;
-        l->budget = BIDE__BUDGET;
-        bide__loop_count(&l->resumes);
-        t->resume(t);
-        l->current = NULL;
+        if (l->stats)
+            step_measured(l, t);
+        else
+            step(l, t);
         if (l->stop || l->fork_count != bide__fork_count)
             return;
     }
@@ -399,12 +443,10 @@ look_whether_quiet(bide_loop *l)
         l->quiet(l);
 }
 
-int
-bide__loop_turn(bide_loop *l)
+static int
+poll(bide_loop *l)
 {
     int rc = 0;
-    bide__loop_count(&l->polls);
-    l->pause = false;
     l->polling = true;
     if (bide__list_empty(&l->ready) && l->quiet)
         look_whether_quiet(l);
@@ -413,6 +455,30 @@ bide__loop_turn(bide_loop *l)
     else if (l->handle_count) /* the wake descriptor only ends blocking polls */
         uv_run(&l->uv, UV_RUN_NOWAIT);
     l->polling = false;
+    return rc;
+}
+
+/* How long a poll slept is in no delay: what it wakes has no time of its own,
+ * and has run by the next poll that finds nothing ready. */
+static int
+poll_measured(bide_loop *l)
+{
+    bool idle = bide__list_empty(&l->ready);
+    if (idle)
+        l->step_at = 0;
+    int rc = poll(l);
+    l->step_at = (int64_t)uv_hrtime();
+    if (idle)
+        l->stats->polled_at = l->step_at;
+    return rc;
+}
+
+int
+bide__loop_turn(bide_loop *l)
+{
+    bide__loop_count(&l->polls);
+    l->pause = false;
+    int rc = l->stats ? poll_measured(l) : poll(l);
     if (rc)
         return rc;
     if (!bide__list_empty(&l->notices))

@@ -19,6 +19,7 @@
 #include "list.h"
 #include "lock.h"
 #include "registry.h"
+#include "stats.h"
 #include "timer.h"
 #include "watched.h"
 
@@ -36,7 +37,9 @@ struct bide__interests;
 
 struct bide_loop {
     bide_link ready;
-    bide_link grants; /* spare ones: grant.h */
+    int64_t step_at;    /* when the running step began, ns; 0: not measured */
+    bide__stats *stats; /* NULL: off */
+    bide_link grants;   /* spare ones: grant.h */
     bide_task *current;
     bide_task *until;
     int budget;
@@ -134,6 +137,7 @@ static inline void
 bide__loop_ready(bide_loop *l, bide_task *t)
 {
     t->state = BIDE_TASK_READY;
+    t->ready_at = l->step_at;
     bide__list_append(&l->ready, &t->ready);
 }
 

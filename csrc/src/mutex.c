@@ -48,7 +48,7 @@ bide_mutex_unref(bide_mutex *m)
 void
 bide__mutex_pass_on(bide_mutex *m)
 {
-    bide__list_remove(&m->held.link);
+    bide__held_take(&m->held, m->owner->loop);
     m->owner = NULL;
     if (bide__list_empty(&m->waiters))
         return;
@@ -60,6 +60,7 @@ bide__mutex_pass_on(bide_mutex *m)
 void
 bide__mutex_enqueue(bide_mutex *m, bide_wait *w)
 {
+    w->task->parked_at = w->task->loop->now; /* for the mutex, from now on */
     if (m->broken) {
         bide__wait_fire(w, BIDE_EBROKEN);
     } else if (!m->owner) {

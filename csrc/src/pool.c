@@ -100,7 +100,9 @@ run_job(bide__pool *p, worker *w, bide_job *j)
 {
     size_t idle = w->alone ? 0 : 1;
     w->job = j;
-    j->since = (int64_t)uv_hrtime();
+    int64_t now = (int64_t)uv_hrtime();
+    j->waited = now - j->since;
+    j->since = now;
     uv_mutex_unlock(&p->lock);
     j->run(j);
     uv_mutex_lock(&p->lock);

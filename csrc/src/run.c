@@ -15,6 +15,13 @@ enum { POOL_THREADS = 512 };
 
 static const int64_t pool_keep_alive = 10 * INT64_C(1000000000);
 
+static int
+measure(bide_loop *l)
+{
+    l->stats = bide__alloc(sizeof *l->stats);
+    return l->stats ? 0 : BIDE_ENOMEMORY;
+}
+
 int
 bide_loop_new(const bide_loop_options *o, bide_loop **out)
 {
@@ -34,9 +41,12 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
     if (!l->pool_keep_alive)
         l->pool_keep_alive = pool_keep_alive;
     int rc = bide__watchdog_settle(&l->watched.how, o && o->debug);
+    if (!rc && ((o && o->stats) || bide__stats_wanted()))
+        rc = measure(l);
     if (!rc)
         rc = bide__loop_init(l);
     if (rc) {
+        bide__free(l->stats);
         bide__free(l);
         return rc;
     }

@@ -260,7 +260,7 @@ bide_rwlock_write_unlock(bide_rwlock *rw, bide_task *t)
 {
     if (rw->writer != t || !t)
         return BIDE_ENOTOWNER;
-    bide__list_remove(&rw->held.link);
+    bide__held_take(&rw->held, t->loop);
     rw->writer = NULL;
     serve(rw);
     return 0;

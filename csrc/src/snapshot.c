@@ -21,6 +21,8 @@ typedef struct walk {
     bide_loop *loop;
     int64_t now;
     size_t most;
+    bool measured;
+    int64_t running_for; /* the step that runs, if measured */
 } walk;
 
 /* -- rows and strings ----------------------------------------------------- */
@@ -273,6 +275,10 @@ add_task(walk *k, bide_task *at)
     row->file = add_string(k, t.site.file);
     row->line = t.site.line;
     row->parked = t.state == BIDE_TASK_PARKED ? k->now - t.parked_at : -1;
+    row->busy = k->measured ? t.busy : -1;
+    row->resumes = t.resumes;
+    if (k->measured && t.id == k->out->current)
+        row->busy += k->running_for;
     row->parent = parent_of(k, &t.base);
     if (t.state == BIDE_TASK_PARKED)
         add_waits(k, row, &t);
@@ -364,6 +370,8 @@ add_loop(walk *k)
     s->language = add_string(k, l->host.language);
     k->now = l->virtual_clock ? l->now : (int64_t)uv_hrtime();
     s->current = id_of(k, l->current);
+    k->measured = l->stats;
+    k->running_for = l->step_at ? (int64_t)uv_hrtime() - l->step_at : 0;
     s->counts = (bide_loop_counts){
         .tasks = l->tasks,
         .ready = count_ready(k, l),
@@ -392,7 +400,7 @@ take(bide__snapshot *s, walk *k)
 void
 bide__snapshot_take(bide__snapshot *s, bide_loop *l)
 {
-    walk k = {s, bide__look, l, 0, MOST_TASKS};
+    walk k = {.out = s, .read = bide__look, .loop = l, .most = MOST_TASKS};
     s->exact = true;
     take(s, &k);
 }
@@ -400,7 +408,7 @@ bide__snapshot_take(bide__snapshot *s, bide_loop *l)
 void
 bide__snapshot_peek(bide__snapshot *s, bide_loop *l)
 {
-    walk k = {s, bide__peek, l, 0, MOST_PEEKED};
+    walk k = {.out = s, .read = bide__peek, .loop = l, .most = MOST_PEEKED};
     take(s, &k);
 }
 

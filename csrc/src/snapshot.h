@@ -23,7 +23,9 @@ typedef struct bide__snap_task {
     uint64_t id, parent; /* parent: the task that owns its group, or 0 */
     bide__string name, file, at;
     int line;
-    int64_t parked;               /* ns ago; -1: not parked */
+    int64_t parked; /* ns ago; -1: not parked */
+    int64_t busy;   /* ns; -1: not measured */
+    uint64_t resumes;
     uint32_t waits, held, scopes; /* how many rows are its own */
     uint8_t state;
     bool background;

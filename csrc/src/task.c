@@ -74,6 +74,8 @@ void
 bide_task_finish(bide_task *t)
 {
     bide_loop *l = t->loop;
+    if (bide__unlikely(l->stats && l->stats->running == t))
+        l->stats->running = NULL;
     while (t->waits)
         bide_wait_drop(t->waits);
     if (t->state == BIDE_TASK_READY)

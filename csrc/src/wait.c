@@ -12,6 +12,15 @@ bide__held_name(const bide_task *t, char *out, size_t size)
         snprintf(out, size, "task-%" PRIu64, t->id);
 }
 
+void
+bide__held_measure_wait(bide_loop *l, const bide_task *t)
+{
+    bide__loop_count(&l->stats->locks_taken);
+    if (t->state == BIDE_TASK_PARKED)
+        bide__stats_note(l->stats, BIDE__STATS_LOCK_WAIT,
+                         l->now - t->parked_at);
+}
+
 int
 bide__wait_done_later(bide_wait *w, const bide_wait_kind *kind, void *object)
 {

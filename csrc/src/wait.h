@@ -32,12 +32,27 @@ typedef struct bide__held {
 /** Writes what `t` is called to `out`, for a lock that outlives it. */
 void bide__held_name(const bide_task *t, char *out, size_t size);
 
-/** Hands the lock of `h` to `t`. */
+/** Notes how long `t`, which is given a lock, has waited, if it did. */
+void bide__held_measure_wait(bide_loop *l, const bide_task *t);
+
+/** Hands the lock of `h` to `t`, before a wait for it fires. */
 static inline void
 bide__held_give(bide__held *h, bide_task *t)
 {
-    h->since = t->loop->now;
+    bide_loop *l = t->loop;
+    h->since = l->now;
     bide__list_append(&t->held, &h->link);
+    if (bide__unlikely(l->stats))
+        bide__held_measure_wait(l, t);
+}
+
+/** Takes the lock of `h` from its task, one of `l`. */
+static inline void
+bide__held_take(bide__held *h, const bide_loop *l)
+{
+    bide__list_remove(&h->link);
+    if (bide__unlikely(l->stats))
+        bide__stats_note(l->stats, BIDE__STATS_LOCK_HOLD, l->now - h->since);
 }
 
 /** The task that alone can end `w`, which is parked or about to be; or NULL. */

@@ -21,6 +21,7 @@ local bide = {}
 ---@field watchdog? number|boolean Seconds a step may last before it is reported.
 ---@field watchdog_signal? integer Its signal instead of SIGURG; 0: none.
 ---@field on_blocked? fun(report: bide.blocked_step) Called after such a step.
+---@field stats? boolean Measure, for bide.stats(); also by BIDE_STATS=1.
 
 ---A step that ran too long without waiting.
 ---@class bide.blocked_step
@@ -169,6 +170,28 @@ function bide.inspect(address) end
 ---@param pid integer
 ---@return string? path, string? message, string? code
 function bide._inspector_path(pid) end
+
+---Values that fell into buckets: [upper, how many], the empty ones left out.
+---@class bide.histogram
+---@field count integer
+---@field sum number
+---@field max number
+---@field buckets number[][]
+
+---@class bide.runtime_stats
+---@field id integer
+---@field language string
+---@field enabled boolean Whether it measures: `histograms` is empty if not.
+---@field counters table<string, integer>
+---@field histograms table<string, bide.histogram>
+
+---What each runtime of the process has measured, of whatever language.
+---@return { runtimes: bide.runtime_stats[] }
+function bide.stats() end
+
+---The same as text for Prometheus: OpenMetrics 1.0.
+---@return string
+function bide.metrics() end
 
 ---Writes a dump to `fd` (2) whenever the process gets the signal, also while its
 ---loops are blocked. nil: no longer. BIDE_DUMP_SIGNAL=USR1 (or USR2, QUIT, HUP)

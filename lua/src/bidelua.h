@@ -101,6 +101,7 @@
     X(FILE, file)                                                              \
     X(INSPECT, inspect)                                                        \
     X(DUMP, dump)                                                              \
+    X(STATS, stats)                                                            \
     X(PROCESS, process)                                                        \
     X(SPAWN_PROCESS, spawn_process)                                            \
     X(FS, fs)                                                                  \

@@ -198,7 +198,7 @@ read_options(lua_State *L, bidelua_state *S, int arg, run_options *o)
     static const char *const known[] = {
         "virtual_clock",   "seed",       "threads", "keep_alive",
         "grace",           "signals",    "debug",   "watchdog",
-        "watchdog_signal", "on_blocked", NULL};
+        "watchdog_signal", "on_blocked", "stats",   NULL};
 
     memset(o, 0, sizeof *o);
     o->grace = (int64_t)DEFAULT_GRACE * 1000000000;
@@ -209,11 +209,13 @@ read_options(lua_State *L, bidelua_state *S, int arg, run_options *o)
     bidelua_watchdog_read(L, S, arg, &o->loop);
     if (!given)
         return;
+    lua_getfield(L, arg, "stats");
+    o->loop.stats = lua_toboolean(L, -1);
     lua_getfield(L, arg, "virtual_clock");
     o->loop.virtual_clock = lua_toboolean(L, -1);
     if (lua_getfield(L, arg, "signals") != LUA_TNIL)
         o->signals = lua_toboolean(L, -1);
-    lua_pop(L, 2);
+    lua_pop(L, 3);
     o->loop.seed = (uint64_t)integer_field(L, arg, "seed");
     lua_Integer threads = integer_field(L, arg, "threads");
     luaL_argcheck(L, threads >= 0 && threads <= 100000, arg,

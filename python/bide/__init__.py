@@ -65,6 +65,7 @@ from bide._core import (
     interval,
     listen_tcp,
     listen_unix,
+    metrics,
     move_on_after,
     notify_closing,
     now,
@@ -107,6 +108,7 @@ from bide._process import (
     open_process,
     run_process,
 )
+from bide._stats import stats
 from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
 
 if TYPE_CHECKING:
@@ -192,6 +194,7 @@ __all__ = [
     "listen_tcp",
     "listen_tls",
     "listen_unix",
+    "metrics",
     "move_on_after",
     "notify_closing",
     "now",
@@ -215,6 +218,7 @@ __all__ = [
     "spawn",
     "spawn_blocking",
     "spawn_thread",
+    "stats",
     "stderr",
     "stdin",
     "stdout",

@@ -87,6 +87,7 @@
     X(file)                                                                    \
     X(inspect)                                                                 \
     X(dump)                                                                    \
+    X(stats)                                                                   \
     X(spawn_process)                                                           \
     X(fs)                                                                      \
     X(net)

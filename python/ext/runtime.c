@@ -267,7 +267,8 @@ read_arguments(PyObject **in, run_arguments *out)
 {
     *out = (run_arguments){.grace = 10 * INT64_C(1000000000)};
     if (is_true(in[1], &out->options.debug) ||
-        is_true(in[2], &out->options.virtual_clock))
+        is_true(in[2], &out->options.virtual_clock) ||
+        is_true(in[9], &out->options.stats))
         return -1;
     if (in[3] && read_seed(in[3], &out->options.seed))
         return -1;
@@ -286,7 +287,7 @@ PyDoc_STRVAR(
     run_doc,
     "run($module, main, /, *, debug=False, virtual_clock=False, seed=0,\n"
     "    shutdown_timeout=10.0, pool_threads=512, watchdog=None,\n"
-    "    watchdog_signal=None, on_blocked=None)\n--\n\n"
+    "    watchdog_signal=None, on_blocked=None, stats=False)\n--\n\n"
     "Run a coroutine, and everything it starts, on this thread; give its\n"
     "result or raise its exception.\n\n"
     "debug             the watchdog is on, and a threading lock held across "
@@ -302,7 +303,9 @@ PyDoc_STRVAR(
     "watchdog          seconds a step may last before its stack is printed;\n"
     "                  True: 0.1, False: never, None: as BIDE_WATCHDOG says\n"
     "watchdog_signal   its signal instead of SIGURG; 0: none\n"
-    "on_blocked        called with a BlockedStep once the step is over\n\n"
+    "on_blocked        called with a BlockedStep once the step is over\n"
+    "stats             measure, for stats() and metrics(); also by "
+    "BIDE_STATS=1\n\n"
     "When main ends, tasks that are left are cancelled and awaited. Ctrl-C\n"
     "cancels main, then KeyboardInterrupt is raised; a second one is raised "
     "at\n"
@@ -322,9 +325,10 @@ run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                                         "watchdog",
                                         "watchdog_signal",
                                         "on_blocked",
+                                        "stats",
                                         NULL};
     static const bidepy_signature sig = {"run", names, 1, 1};
-    PyObject *in[9];
+    PyObject *in[10];
     run_arguments how;
     if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
         read_arguments(in, &how) || check_free())

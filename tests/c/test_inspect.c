@@ -90,10 +90,24 @@ test_live_view_shows_every_task(void **state)
     assert_true(is(json, 200));
     assert_non_null(strstr(json, "\r\n\r\n{\"dump\":{\"bide\":\""));
     assert_non_null(strstr(json, "\"language\":\"C\""));
+    assert_non_null(strstr(json, ",\"stats\":{\"runtimes\":[{\"id\":"));
     assert_true(is(ask("/dump.txt", with, "[::1]:80"), 200));
     assert_true(is(ask("/none", with, "localhost"), 404));
     assert_int_equal(bide_loop_close(l, 0, NULL, NULL), 0);
     bide_loop_unref(l);
+}
+
+static void
+test_live_view_serves_metrics(void **state)
+{
+    (void)state;
+    char with[96];
+    snprintf(with, sizeof with, "?token=%s", token);
+    const char *metrics = ask("/metrics", with, "localhost");
+    assert_true(is(metrics, 200));
+    assert_non_null(strstr(metrics, "Content-Type: application/openmetrics-text"
+                                    "; version=1.0.0; charset=utf-8\r\n"));
+    assert_string_equal(metrics + strlen(metrics) - 6, "# EOF\n");
 }
 
 static void
@@ -180,6 +194,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live_view_shows_every_task),
+        cmocka_unit_test(test_live_view_serves_metrics),
         cmocka_unit_test(test_live_view_needs_its_token),
         cmocka_unit_test(test_live_view_survives_bad_requests),
         cmocka_unit_test(test_live_view_is_told_to_its_user_alone),

@@ -93,6 +93,12 @@ def test_live_view_answers_while_the_loop_is_blocked():
         assert running["name"] == "main"
 
 
+def test_live_view_serves_metrics():
+    with program(STUCK) as (_, url):
+        assert json.loads(get(url, "/state.json"))["stats"]["runtimes"]
+        assert get(url, "/metrics").endswith("# EOF\n")
+
+
 def test_live_view_needs_its_token():
     url = bide.inspect()
     assert refusal(url.partition("?")[0]) == 403
