@@ -26,8 +26,10 @@ fill(const bide_stat *s)
     for (int i = 0; i < 3; i++) {
         int64_t whole = times[i] / 1000000000;
         whole -= times[i] % 1000000000 < 0;
+        int64_t rest = times[i] - whole * 1000000000;
         set(t, 7 + i, PyLong_FromLongLong(whole));
-        set(t, 10 + i, PyFloat_FromDouble((double)times[i] / 1e9));
+        /* Rounded as os.stat() does. */
+        set(t, 10 + i, PyFloat_FromDouble((double)whole + 1e-9 * (double)rest));
         set(t, 13 + i, PyLong_FromLongLong(times[i]));
     }
     set(t, 16, PyLong_FromLongLong(s->blksize));

@@ -109,6 +109,7 @@ function test_file_cancel_at_every_park()
             end
         end
         return {
+            pause = support.job_round,
             tasks = { function() writer("o", function() end) end },
             victim = function() writer("v", function() done = done + 1 end) end,
             check = function()

@@ -182,6 +182,7 @@ function test_sendfile_cancelled_anywhere()
         local a, b = bide.socketpair()
         local got
         return {
+            pause = support.job_round,
             tasks = { function()
                 got = b:read("a") or ""
                 b:close()

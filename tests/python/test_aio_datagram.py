@@ -47,7 +47,8 @@ def test_datagrams_go_both_ways(loop_name):
             server.sendto(data, sender)
             assert await asking.got.get() == (b"x" * size, address)
         for transport, protocol in ((client, asking), (server, serving)):
-            assert isinstance(transport, asyncio.DatagramTransport)
+            # asyncio's own is no DatagramTransport before 3.12.
+            assert isinstance(transport, asyncio.BaseTransport)
             assert "fd=" in repr(transport)
             transport.close()
             assert "closing" in repr(transport)
