@@ -19,7 +19,7 @@ enum { TABLE = 1, KEEP = 3 }; /* stack: the process lies at 2 */
 static const char *
 keep_text(lua_State *L, const char *what)
 {
-    size_t n;
+    size_t n = 0;
     const char *text = lua_isstring(L, -1) ? lua_tolstring(L, -1, &n) : NULL;
 
     if (text == NULL)
