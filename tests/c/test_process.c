@@ -172,7 +172,7 @@ closes_early(actor *a)
     home *h = a->arg;
 
     BEGIN(a);
-    home_shell(h, "exec <&-; echo; sleep 60");
+    home_shell(h, "exec <&-; echo; exec sleep 60");
     h->o.stdio[0].kind = BIDE_STDIO_PIPE;
     h->o.stdio[1].kind = BIDE_STDIO_PIPE;
     OPEN(a, h);

@@ -100,8 +100,7 @@ test_process_signal_after_its_end_does_nothing(void **state)
 
 /* -- ending --------------------------------------------------------------- */
 
-static const char *const stubborn = "trap '' TERM; echo; while :; do sleep 60;"
-                                    " done";
+static const char *const stubborn = "trap '' TERM; echo; exec sleep 60";
 
 static void
 is_stopped(actor *a)

@@ -115,7 +115,7 @@ end
 function test_process_that_closes_its_input_is_an_error()
     run(function()
         local p <close> = assert(spawn {
-            shell = "exec <&-; echo; sleep 60",
+            shell = "exec <&-; echo; exec sleep 60",
             stdin = "pipe",
             stdout = "pipe",
         })
@@ -265,7 +265,7 @@ function test_process_stop_kills_after_the_grace()
         local start, p
         do
             local stubborn <close> = assert(spawn {
-                shell = "trap '' TERM; echo; while :; do sleep 60; done",
+                shell = "trap '' TERM; echo; exec sleep 60",
                 stdout = "pipe",
                 new_group = true,
                 grace = 0.06,

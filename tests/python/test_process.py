@@ -136,7 +136,7 @@ def test_process_stderr_goes_to_stdout():
 def test_process_that_closes_its_input_is_an_error():
     async def main():
         async with await bide.open_process(
-            "exec <&-; echo; sleep 60", shell=True, stdin=PIPE, stdout=PIPE
+            "exec <&-; echo; exec sleep 60", shell=True, stdin=PIPE, stdout=PIPE
         ) as process:
             await process.stdout.read()
             with pytest.raises(BrokenPipeError):
@@ -291,7 +291,7 @@ def test_process_on_a_terminal():
 
 
 def test_process_stop_kills_after_the_grace():
-    script = "trap '' TERM; echo; while :; do sleep 60; done"
+    script = "trap '' TERM; echo; exec sleep 60"
 
     async def main():
         start = None
