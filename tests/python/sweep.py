@@ -114,10 +114,11 @@ async def _scenario(make, k):
     return watch.parks
 
 
-def cancel_at_every_park(make, loop_seeds=(0, 1, 2, 3)):
+def cancel_at_every_park(make, loop_seeds=(0, 1, 2, 3), exact=True):
     """`make()` gives a scenario: `tasks()`, a list of (name, coroutine) of
     which one is named "victim", and `check(outcome)`, called when all have
-    ended, with "done" or "cancelled" for the victim."""
+    ended, with "done" or "cancelled" for the victim. Not `exact`: the victim
+    waits for something outside, which may be there at once another time."""
     for seed in loop_seeds:
         def run(k):
             return bide.run(_scenario(make, k), virtual_clock=True, seed=seed)
@@ -130,7 +131,7 @@ def cancel_at_every_park(make, loop_seeds=(0, 1, 2, 3)):
             except BaseException as error:
                 error.add_note(f"cancelled at park {k} of {parks}, seed {seed}")
                 raise
-            assert reached >= k
+            assert reached >= k or not exact
 
 
 class ModelTest:

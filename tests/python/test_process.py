@@ -573,4 +573,4 @@ def test_process_cancel_at_every_park():
             assert self.process.returncode is not None
             assert not has_children()
 
-    cancel_at_every_park(Scenario)
+    cancel_at_every_park(Scenario, exact=False)

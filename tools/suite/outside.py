@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from .counts import Counts, pytest
-from .languages import sanitized
 from .pythons import default_python
 from .runner import BUILD, Log
 from .trees import lua_paths
-
-SOAK_SECONDS = 12
 
 
 def peers(log: Log) -> Counts:
@@ -21,16 +16,6 @@ def peers(log: Log) -> Counts:
 def ecosystem(log: Log) -> Counts:
     """Packages made for asyncio, on bide's loop."""
     return _pytest(log, "tests/ecosystem", {})
-
-
-def soak(log: Log) -> Counts:
-    """Servers of asyncio under load and sanitizers; BIDE_SOAK_SECONDS of it."""
-    seconds = int(os.environ.get("BIDE_SOAK_SECONDS", SOAK_SECONDS))
-    interpreter = default_python().environment(log, "tests/ecosystem")
-    return log.count(
-        pytest, interpreter, "tests/ecosystem/soak.py", str(seconds),
-        env={"PYTHONPATH": str(BUILD / "asan/python"), **sanitized(log)},
-        timeout=300 + 6 * seconds)
 
 
 def _pytest(log: Log, folder: str, extra: dict[str, str]) -> Counts:
