@@ -199,8 +199,10 @@ read_block(bide__parcel *p, size_t n)
         return 0;
     p->tail = n < BLOCK ? n : BLOCK;
     p->job = (bide_job){.run = run, .done = done, .name = "sendfile"};
-    p->status = bide_job_submit(p->stream->base.object.loop, &p->job);
-    if (p->status) {
+    /* From here on `tail` and `status` are the job's. */
+    int rc = bide_job_submit(p->stream->base.object.loop, &p->job);
+    if (rc) {
+        p->status = rc;
         p->tail = 0;
         return 0;
     }
