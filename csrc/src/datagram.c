@@ -81,6 +81,7 @@ bide__datagrams_return(bide__datagrams *q, bide_datagram *chain)
     }
     if (!q->first)
         q->end = &last->next;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     last->next = q->first;
     q->first = chain;
 }

@@ -179,6 +179,7 @@ static const struct {
 static void
 read_environment(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *name = getenv("BIDE_DUMP_SIGNAL");
     if (!name)
         return;

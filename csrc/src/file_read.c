@@ -16,6 +16,7 @@ static int start_read(bide_file *f, bide_wait *w);
 static int finish_read(bide_file *f, bide_wait *w);
 static void undo_read(bide_wait *w);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define READ_OP(name, text)                                                    \
     static const bide__file_op name##_op = {                                   \
         .kind = {.verb = text,                                                 \
@@ -25,6 +26,7 @@ static void undo_read(bide_wait *w);
         .start = start_read,                                                   \
         .finish = finish_read,                                                 \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 READ_OP(some, "read");
 READ_OP(exact, "read_exact");
 READ_OP(until, "read_until");

@@ -151,6 +151,7 @@ open_tcp(const char *address)
 int
 bide_inspector_path(long pid, char *out, size_t size)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *base = getenv("XDG_RUNTIME_DIR");
     if (!base || *base != '/')
         base = "/tmp";
@@ -286,6 +287,7 @@ bide_inspect_stop(void)
 static void
 look_into_environment(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *wanted = getenv("BIDE_INSPECT");
     char url[sizeof here.url];
     if (!wanted || !*wanted || strcmp(wanted, "0") == 0)

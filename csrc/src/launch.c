@@ -98,6 +98,7 @@ put_in_place(const bide__launch *x, const int *sources)
 {
     for (size_t i = 0; i < x->count; i++) {
         int target = x->map[i].child_fd;
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
         if (sources[i] != target) {
             if (dup2(sources[i], target) < 0)
                 return errno;
@@ -215,6 +216,7 @@ steps(bide__launch *x)
         return errno;
     x->failed = BIDE_SPAWN_EXEC;
     sigemptyset(&none);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     sigprocmask(SIG_SETMASK, &none, NULL);
     return begin_program(x);
 }

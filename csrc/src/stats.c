@@ -60,6 +60,7 @@ bide__stats_note(bide__stats *s, int which, int64_t value)
 bool
 bide__stats_wanted(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *value = getenv("BIDE_STATS");
     return value && *value && strcmp(value, "0") != 0;
 }

@@ -208,6 +208,7 @@ filter_write(bide_stream *s, const uv_buf_t *bufs, unsigned count)
         return t->failed ? t->failed : UV_EAGAIN;
     for (unsigned i = 0; i < count && rc == 0; i++) {
         size_t done;
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
         rc = encrypt(t, &bufs[i], &done);
         total += (int)done;
         if (done < bufs[i].len)

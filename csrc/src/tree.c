@@ -38,6 +38,7 @@ empty_out(int fd)
         close(fd);
         return rc;
     }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while ((errno = 0, e = readdir(d))) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
             continue;
@@ -346,7 +347,9 @@ collect(DIR *d, names *all)
 {
     struct dirent *e;
     int rc = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while (rc == 0 && (errno = 0, e = readdir(d)))
+        /* NOLINTNEXTLINE(bugprone-suspicious-string-compare) */
         if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
             rc = add_name(all, e->d_name, type_at(dirfd(d), e));
     return rc ? rc : failed();

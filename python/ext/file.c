@@ -364,6 +364,7 @@ PyDoc_STRVAR(
     "        async for line in f:\n"
     "            ...");
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define NAMED METH_FASTCALL | METH_KEYWORDS
 
 static PyMethodDef methods[] = {

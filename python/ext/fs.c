@@ -141,6 +141,7 @@ fail(bidepy_op *op, int status)
                            other == Py_None ? NULL : other);
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define ROW(id, give)                                                          \
     {                                                                          \
         .kind = {.name = "fs." #id "()",                                       \
@@ -149,6 +150,7 @@ fail(bidepy_op *op, int status)
                  .fail = fail},                                                \
         .submit = submit_##id,                                                 \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const operation operations[] = {
     ROW(stat, give_stat),    ROW(mkdir, NULL),       ROW(rmdir, NULL),

@@ -280,6 +280,7 @@ STEP(exact)
 STEP(until)
 STEP(peek)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define KIND(field, shown, step, end, failure)                                 \
     static const bidepy_op_kind field = {                                      \
         .name = shown,                                                         \
@@ -290,6 +291,7 @@ STEP(peek)
         .flags = BIDEPY_OP_NO_RACE,                                            \
         .take = step##_take,                                                   \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 KIND(read_kind, "TLSStream.read()", some, some_finish, bidepy_stream_fail);
 KIND(next_kind, "TLSStream.__anext__()", some, next_finish, bidepy_stream_fail);

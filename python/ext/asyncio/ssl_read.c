@@ -55,6 +55,7 @@ append_partial(bidepy_ssl_base *p, const char *data, size_t n)
 {
     if (make_room(p, p->partial_len + n))
         return -1;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(p->partial + p->partial_len, data, n);
     p->partial_len += n;
     return 0;

@@ -94,6 +94,7 @@ encrypt_backlog(bidepy_ssl_base *p)
         if (!data)
             return -1;
         Py_ssize_t n = length(data);
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
         int rc = n > 0 ? encrypt(p, data) : n < 0 ? -1 : 0;
         Py_DECREF(data);
         if (rc)
@@ -142,6 +143,7 @@ encrypt_or_queue(bidepy_ssl_base *p, PyObject *data)
 {
     bool now =
         p->state == bidepy_ssl_net(p)->tls.wrapped && p->write_buffer_size == 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     int rc = now ? encrypt(p, data) : 1;
     return rc == 1 ? queue(p, data) : rc;
 }
