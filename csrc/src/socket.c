@@ -24,13 +24,13 @@ prepare(int fd)
 #endif
 
 int
-bide__socket_open(int family)
+bide__socket_open(int family, int type)
 {
 #ifdef SOCK_CLOEXEC
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return fd < 0 ? -errno : fd;
 #else
-    int fd = socket(family, SOCK_STREAM, 0);
+    int fd = socket(family, type, 0);
     return fd < 0 ? -errno : prepare(fd);
 #endif
 }
@@ -94,7 +94,7 @@ set_up(int fd, const bide__sockaddr *a, const bide_tcp_options *o)
 int
 bide__socket_listen(const bide__sockaddr *a, const bide_tcp_options *o)
 {
-    int fd = bide__socket_open(a->any.sa_family);
+    int fd = bide__socket_open(a->any.sa_family, SOCK_STREAM);
     if (fd < 0)
         return fd;
     int rc = set_up(fd, a, o);

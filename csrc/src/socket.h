@@ -11,8 +11,9 @@ int bide__socket_listen(const bide__sockaddr *a, const bide_tcp_options *o);
  * that broke while it was waiting is passed over. */
 int bide__socket_accept(int fd);
 
-/** A new stream socket, non-blocking and closed on exec. */
-int bide__socket_open(int family);
+/** A new socket of `type` (SOCK_STREAM, SOCK_DGRAM), non-blocking and closed on
+ * exec. */
+int bide__socket_open(int family, int type);
 
 /** Of our end, and of the peer's. */
 int bide__socket_name(int fd, bide__sockaddr *out);

@@ -1,12 +1,13 @@
 #include "udp_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "socket.h"
 
 /* The names of IPv6's memberships differ between systems. */
 #ifndef IPV6_ADD_MEMBERSHIP
@@ -21,26 +22,6 @@ set(int fd, int level, int name, int value)
 }
 
 /* -- making --------------------------------------------------------------- */
-
-static int
-open_socket(int family)
-{
-#ifdef SOCK_CLOEXEC
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return fd < 0 ? -errno : fd;
-#else
-    int fd = socket(family, SOCK_DGRAM, 0);
-    if (fd < 0)
-        return -errno;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-        fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-        return fd;
-    int error = -errno;
-    close(fd);
-    return error;
-#endif
-}
 
 static int
 prepare(int fd, int family, const bide_udp_options *o)
@@ -70,7 +51,7 @@ bide__udp_socket(const bide__sockaddr *local, const bide__sockaddr *peer,
                  const bide_udp_options *o)
 {
     int family = (peer ? peer : local)->any.sa_family;
-    int fd = open_socket(family);
+    int fd = bide__socket_open(family, SOCK_DGRAM);
     if (fd < 0)
         return fd;
     int rc = prepare(fd, family, o);

@@ -53,7 +53,7 @@ static int
 connect_now(bide_loop *l, const bide__sockaddr *to, socklen_t size,
             bide_stream **out)
 {
-    int fd = bide__socket_open(AF_UNIX);
+    int fd = bide__socket_open(AF_UNIX, SOCK_STREAM);
     if (fd < 0)
         return fd;
     int rc = connect(fd, &to->any, size) ? -errno : 0;
@@ -146,7 +146,7 @@ listen_now(bide_loop *loop, const char *path, const bide_unix_options *o,
            bide_listener **out)
 {
     bide__unix_file file;
-    int fd = bide__socket_open(AF_UNIX);
+    int fd = bide__socket_open(AF_UNIX, SOCK_STREAM);
     if (fd < 0)
         return fd;
     int rc = bide__unix_bind(fd, path, o->mode, &file);

@@ -20,7 +20,7 @@ is_same(const char *path, dev_t device, ino_t inode)
 static bool
 is_refused(const bide__sockaddr *a, socklen_t size)
 {
-    int fd = bide__socket_open(AF_UNIX);
+    int fd = bide__socket_open(AF_UNIX, SOCK_STREAM);
     if (fd < 0)
         return false;
     bool refused = connect(fd, &a->any, size) && errno == ECONNREFUSED;
