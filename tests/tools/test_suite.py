@@ -1,6 +1,7 @@
 """The suite's own parts: reading counts, running and summing up stages."""
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_failing_stage_hides_none(
         Stage("later", lambda log: None, ["bad"]),
         Stage("absent", skip),
         Stage("counted", lambda log: Counts(7, 0)),
-    ]).run()
+    ], lanes=1).run()
 
     output = capsys.readouterr().out
     assert status == 1
@@ -110,6 +111,54 @@ def test_a_failing_stage_hides_none(
     assert "FAILED: the stage itself: KeyError('oops')" in output
     assert "skipped: not here" in output
     assert output.endswith("failed: bad, wrong\n9 passed, 2 failed\n")
+
+
+def test_stages_run_side_by_side(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    both = threading.Barrier(2)
+    status = Suite([
+        Stage("one", lambda log: both.wait(10) and None),
+        Stage("other", lambda log: both.wait(10) and None),
+    ], lanes=2).run()
+    assert status == 0
+
+
+def test_a_stage_waits_for_those_before_it(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    ended: list[str] = []
+    free_began = threading.Event()
+
+    def build(log: Log) -> None:
+        assert free_began.wait(10)
+        ended.append("build")
+
+    Suite([
+        Stage("build", build),
+        Stage("tests", lambda log: ended.append("tests"), ["build"]),
+        Stage("free", lambda log: free_began.set()),
+    ], lanes=2).run()
+    assert ended == ["build", "tests"]
+
+
+def test_nothing_runs_beside_a_stage_that_wants_to_be_alone(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    running: list[str] = []
+    seen: list[list[str]] = []
+
+    def stage(name: str, alone: bool = False) -> Stage:
+        def run(log: Log) -> None:
+            running.append(name)
+            if alone:
+                seen.append(list(running))
+            running.remove(name)
+        return Stage(name, run, alone=alone)
+
+    Suite([stage("a", alone=True), stage("b"), stage("c"),
+           stage("d", alone=True), stage("e")], lanes=3).run()
+    assert seen == [["a"], ["d"]]
 
 
 def test_the_excerpt_of_a_log_has_the_reason_and_the_end(

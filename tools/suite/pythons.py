@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ header = os.path.join(sysconfig.get_path("include"), "Python.h")
 if platform.python_implementation() == "CPython" and os.path.exists(header):
     print("%d.%d" % sys.version_info[:2], sys.executable)
 """
+
+
+# Stages that run side by side use the same environments and trees.
+making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -42,21 +47,24 @@ class Python:
         stamp = venv / "stamp"
         digest = hashlib.sha256(
             f"{self.path}\n{wanted.read_text()}".encode()).hexdigest()
-        if not stamp.exists() or stamp.read_text() != digest:
-            log.run(self.path, "-m", "venv", "--clear", venv)
-            log.run(venv / "bin/python", "-m", "pip", "install", "--quiet",
-                    "--disable-pip-version-check", "-r", wanted)
-            stamp.write_text(digest)
+        with making:
+            if not stamp.exists() or stamp.read_text() != digest:
+                log.run(self.path, "-m", "venv", "--clear", venv)
+                log.run(venv / "bin/python", "-m", "pip", "install", "--quiet",
+                        "--disable-pip-version-check", "-r", wanted)
+                stamp.write_text(digest)
         return venv / "bin/python"
 
     def build(self, log: Log) -> None:
         """Builds the extension alone, optimised, warnings as errors."""
-        log.run("cmake", "-S", ROOT, "-B", self.tree, "-G", "Ninja",
-                "-DCMAKE_BUILD_TYPE=Release", "-DBIDE_WERROR=ON",
-                "-DBIDE_BUILD_LIBRARY=OFF", "-DBIDE_BUILD_TESTS=OFF",
-                "-DBIDE_BUILD_EXAMPLES=OFF", "-DBIDE_BUILD_BENCHMARKS=OFF",
-                "-DBIDE_BUILD_LUA=OFF", f"-DPython_EXECUTABLE={self.path}")
-        log.run("cmake", "--build", self.tree, "-j", str(os.cpu_count() or 2))
+        with making:
+            log.run("cmake", "-S", ROOT, "-B", self.tree, "-G", "Ninja",
+                    "-DCMAKE_BUILD_TYPE=Release", "-DBIDE_WERROR=ON",
+                    "-DBIDE_BUILD_LIBRARY=OFF", "-DBIDE_BUILD_TESTS=OFF",
+                    "-DBIDE_BUILD_EXAMPLES=OFF", "-DBIDE_BUILD_BENCHMARKS=OFF",
+                    "-DBIDE_BUILD_LUA=OFF", f"-DPython_EXECUTABLE={self.path}")
+            log.run("cmake", "--build", self.tree, "-j",
+                    str(os.cpu_count() or 2))
 
 
 @functools.cache

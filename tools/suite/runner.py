@@ -1,8 +1,9 @@
-"""Runs stages one after the other, logs and counts them, and sums up.
+"""Runs stages, logs and counts them, and sums up.
 
 A stage is a function that gets a Log and raises Failed, or returns Counts. A
 failing stage does not stop the later ones: of a build that failed in part, what
-was built is tested.
+was built is tested. Stages run in their order, in two lanes where there are two
+processors: one that waits for servers or clocks leaves room for one that works.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -114,22 +116,35 @@ class Stage:
     name: str
     run: Callable[[Log], Counts | None]
     after: Sequence[str] = ()  # stages chosen with this one, and run before
+    alone: bool = False  # no other runs beside it
+
+
+def default_lanes() -> int:
+    return int(os.environ.get("BIDE_LANES") or min(2, os.cpu_count() or 1))
 
 
 @dataclass
 class Suite:
     stages: list[Stage]
+    lanes: int = field(default_factory=default_lanes)
     total: Counts = Counts()
     broken: list[str] = field(default_factory=list)
+    waiting: list[Stage] = field(default_factory=list)
+    running: list[Stage] = field(default_factory=list)
+    turn: threading.Condition = field(default_factory=threading.Condition)
 
     def run(self) -> int:
         """Runs every stage and prints the totals; the exit status."""
         LOGS.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        for number, stage in enumerate(self.stages, 1):
-            label = f"[{number:2}/{len(self.stages)}] {stage.name}"
-            print(f"{label:<44}", end="", flush=True)
-            self._run_one(stage)
+        self.waiting = list(self.stages)
+        others = [threading.Thread(target=self._lane, daemon=True)
+                  for _ in range(self.lanes - 1)]
+        for lane in others:
+            lane.start()
+        self._lane()
+        for lane in others:
+            lane.join()
         print(f"\nin {time.monotonic() - start:.0f} s")
         if self.broken:
             print("failed: " + ", ".join(self.broken))
@@ -137,22 +152,55 @@ class Suite:
               flush=True)
         return 1 if self.total.failed else 0
 
-    def _run_one(self, stage: Stage) -> None:
+    def _lane(self) -> None:
+        """Runs stages until none is left for it."""
+        with self.turn:
+            while self.waiting:
+                stage = self._next()
+                if stage is None:
+                    self.turn.wait()
+                    continue
+                self.waiting.remove(stage)
+                self.running.append(stage)
+                self.turn.release()
+                try:
+                    lines = self._run_one(stage)
+                finally:
+                    self.turn.acquire()
+                    self.running.remove(stage)
+                    self.turn.notify_all()
+                number = self.stages.index(stage) + 1
+                label = f"[{number:2}/{len(self.stages)}] {stage.name}"
+                print(f"{label:<44}" + "\n".join(lines), flush=True)
+
+    def _next(self) -> Stage | None:
+        """The first that may begin now."""
+        if any(stage.alone for stage in self.running):
+            return None
+        unfinished = {s.name for s in [*self.waiting, *self.running]}
+        for stage in self.waiting:
+            if stage.alone:  # none of the later ones may overtake it
+                return None if self.running else stage
+            if not unfinished.intersection(stage.after):
+                return stage
+        return None
+
+    def _run_one(self, stage: Stage) -> list[str]:
+        """What there is to say of it, as lines."""
         log = Log(LOGS / (stage.name.replace(" ", "-") + ".log"))
         start = time.monotonic()
         try:
             counts = self._counts(stage, log)
         except Skipped as reason:
-            print(f"skipped: {reason}")
-            return
+            return [f"skipped: {reason}"]
         except Failed as failure:
             counts = failure.counts
-            self._fail(stage, counts if counts.failed else Counts(
+            return self._fail(stage, counts if counts.failed else Counts(
                 counts.passed, 1), str(failure), log)
-            return
-        self.total += counts
-        print(f"{counts.passed:5} passed  {time.monotonic() - start:6.1f} s",
-              flush=True)
+        with self.turn:
+            self.total += counts
+        return [f"{counts.passed:5} passed  "
+                f"{time.monotonic() - start:6.1f} s"]
 
     def _counts(self, stage: Stage, log: Log) -> Counts:
         """What the stage counted; its own mistakes are failures, too."""
@@ -164,10 +212,11 @@ class Suite:
             log.note(traceback.format_exc())
             raise Failed(f"the stage itself: {error!r}") from None
 
-    def _fail(self, stage: Stage, counts: Counts, why: str, log: Log) -> None:
-        self.broken.append(stage.name)
-        self.total += counts
-        print(f"{counts.passed:5} passed, {counts.failed} FAILED: {why}",
-              flush=True)
-        sys.stdout.writelines(f"    | {line}\n" for line in log.excerpt())
-        print(f"    the whole log: {log.path.relative_to(ROOT)}", flush=True)
+    def _fail(self, stage: Stage, counts: Counts, why: str,
+              log: Log) -> list[str]:
+        with self.turn:
+            self.broken.append(stage.name)
+            self.total += counts
+        return [f"{counts.passed:5} passed, {counts.failed} FAILED: {why}",
+                *(f"    | {line}" for line in log.excerpt()),
+                f"    the whole log: {log.path.relative_to(ROOT)}"]
