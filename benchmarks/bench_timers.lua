@@ -40,6 +40,6 @@ harness.case("100k sleeping", {
         end
         return harness.cpu() - start
     end,
-}, SLEEPERS)
+}, SLEEPERS, "cpu")
 
 harness.main()

@@ -36,9 +36,13 @@ harness_now(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/** Whether a case answers CPU time: such a case has called harness_cpu. */
+static bool harness_counts_cpu;
+
 static inline int64_t
 harness_cpu(void)
 {
+    harness_counts_cpu = true;
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -112,17 +116,20 @@ harness_measure(const char *bench, const harness_case *c, int64_t budget)
         elapsed = harness_once(c, n);
     }
     double samples[HARNESS_REPEATS];
+    harness_counts_cpu = false;
     for (int i = 0; i < HARNESS_REPEATS; i++)
         samples[i] = (double)harness_once(c, n) / (double)n;
     qsort(samples, HARNESS_REPEATS, sizeof *samples, harness_compare);
     printf("{\"lang\": \"c\", \"bench\": \"%s\", \"case\": \"%s\", "
-           "\"impl\": \"bide\", \"ns\": %.2f, \"n\": %llu}\n",
-           bench, c->name, samples[HARNESS_REPEATS / 2], (unsigned long long)n);
+           "\"impl\": \"bide\", \"ns\": %.2f, \"n\": %llu%s}\n",
+           bench, c->name, samples[HARNESS_REPEATS / 2], (unsigned long long)n,
+           harness_counts_cpu ? ", \"clock\": \"cpu\"" : "");
     fflush(stdout);
 }
 
 /** Measures the cases; `--full` for longer runs, `--case NAME` for those whose
- * name contains it. `cases` ends with a zeroed entry. */
+ * name contains it; `--list` prints who takes part. `cases` ends with a zeroed
+ * entry. */
 static inline int
 harness_main(int argc, char **argv, const char *bench,
              const harness_case *cases)
@@ -132,6 +139,8 @@ harness_main(int argc, char **argv, const char *bench,
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--full") == 0)
             budget = HARNESS_FULL;
+        else if (strcmp(argv[i], "--list") == 0)
+            return puts("[\"bide\"]") < 0;
         else if (strcmp(argv[i], "--case") == 0 && i + 1 < argc)
             only = argv[++i];
     }

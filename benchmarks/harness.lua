@@ -4,17 +4,19 @@
 --       bare = function(n) ... end,            -- plain coroutines
 --       bide = function(n, bide) ... end,      -- in a task of bide's
 --       cqueues = function(n, loop) ... end,   -- in a coroutine of its loop
+--       copas = function(n, copas) ... end,    -- in a thread of its
+--       luv = function(n, uv) ... end,         -- runs uv's loop by itself
 --   })
 --   harness.main()
 --
 -- Each function does n operations and answers their time in ns. Run alone, a
--- bench measures every contender that is installed; `--impl NAME` one. Each
--- measurement is a line of JSON on stdout.
+-- bench measures every contender that is installed; `--impl NAME` one, `--list`
+-- prints which there are. Each measurement is a line of JSON on stdout.
 local harness = {}
 
 -- What one timed run should last, ns.
 local QUICK, FULL, REPEATS = 20e6, 100e6, 3
-local ORDER = { "bide", "cqueues", "bare" }
+local ORDER = { "bide", "cqueues", "luv", "copas", "bare" }
 
 local cases = {}
 
@@ -23,9 +25,11 @@ function harness.cpu()
     return os.clock() * 1e9
 end
 
--- `fixed`: the number of operations is part of the case.
-function harness.case(name, contenders, fixed)
-    cases[#cases + 1] = { name = name, by = contenders, fixed = fixed }
+-- `fixed`: the number of operations is part of the case. `clock`: "cpu" if the
+-- functions answer CPU time although they wait.
+function harness.case(name, contenders, fixed, clock)
+    cases[#cases + 1] =
+        { name = name, by = contenders, fixed = fixed, clock = clock }
 end
 
 local runners = {}
@@ -60,6 +64,27 @@ function runners.cqueues()
     end
 end
 
+function runners.luv()
+    local found, uv = pcall(require, "luv")
+    return found and function(fn, n)
+        return fn(n, uv)
+    end
+end
+
+-- Debian has copas for Lua up to 5.3; it is plain Lua and works in 5.4.
+function runners.copas()
+    package.path = package.path .. ";/usr/share/lua/5.3/?.lua"
+    local found, copas = pcall(require, "copas")
+    return found and function(fn, n)
+        local elapsed
+        copas.addthread(function()
+            elapsed = fn(n, copas)
+        end)
+        copas.loop()
+        return elapsed
+    end
+end
+
 -- The time of one operation in ns, and how many made a run. The growing runs
 -- that find the number are the warm-up.
 local function measure(run, fn, budget, fixed)
@@ -86,6 +111,8 @@ local function parse()
     for i = 1, #arg do
         if arg[i] == "--full" then
             options.full = true
+        elseif arg[i] == "--list" then
+            options.list = true
         elseif arg[i] == "--impl" then
             options.impl = arg[i + 1]
         elseif arg[i] == "--case" then
@@ -95,27 +122,51 @@ local function parse()
     return options
 end
 
+-- The contenders that have a case, as a list in JSON.
+local function list()
+    local names = {}
+    for _, who in ipairs(ORDER) do
+        for _, case in ipairs(cases) do
+            if case.by[who] then
+                names[#names + 1] = '"' .. who .. '"'
+                break
+            end
+        end
+    end
+    print("[" .. table.concat(names, ", ") .. "]")
+end
+
+local function measure_case(bench, case, options)
+    local line = '{"lang": "lua", "bench": "%s", "case": "%s", '
+        .. '"impl": "%s", "ns": %.2f, "n": %d%s}'
+    local clock = case.clock and ', "clock": "cpu"' or ""
+    for _, who in ipairs(ORDER) do
+        local wanted = (options.impl or who) == who
+        local fn = case.by[who]
+        local run = wanted and fn and runners[who]()
+        if run then
+            local budget = options.full and FULL or QUICK
+            local ns, n = measure(run, fn, budget, case.fixed)
+            print(line:format(bench, case.name, who, ns, n, clock))
+            io.stdout:flush()
+        end
+    end
+end
+
 function harness.main()
     local bench = arg[0]:match "bench_([%w_]+)%.lua$"
     local options = parse()
-    if options.impl and not runners[options.impl]() then
+    if options.list then
+        return list()
+    end
+    local known = options.impl and runners[options.impl]
+    if options.impl and not (known and known()) then
         io.stderr:write("error: ", options.impl, " is not installed\n")
         os.exit(1)
     end
-    local line = '{"lang": "lua", "bench": "%s", "case": "%s", '
-        .. '"impl": "%s", "ns": %.2f, "n": %d}'
     for _, case in ipairs(cases) do
-        for _, who in ipairs(ORDER) do
-            local wanted = (options.impl or who) == who
-                and case.name:find(options.case or "", 1, true)
-            local fn = case.by[who]
-            local run = wanted and fn and runners[who]()
-            if run then
-                local budget = options.full and FULL or QUICK
-                local ns, n = measure(run, fn, budget, case.fixed)
-                print(line:format(bench, case.name, who, ns, n))
-                io.stdout:flush()
-            end
+        if case.name:find(options.case or "", 1, true) then
+            measure_case(bench, case, options)
         end
     end
 end

@@ -6,7 +6,13 @@ A bench registers one coroutine function per case and contender:
     async def bide_one(n): ...          # n operations; returns their time, ns
 
 and ends in `main()`. Run alone it measures every contender that is installed;
-`--impl bide` measures one. Each measurement is a line of JSON on stdout.
+`--impl bide` measures one, `--list` prints which there are. Each measurement
+is a line of JSON on stdout.
+
+A case that waits, or whose work is done in another process, returns CPU time
+instead and says so: `case(..., cpu=True)`. A bench with contenders that are no
+library (bide with something switched off) registers how they run:
+`contender("off", run)`.
 """
 
 import argparse
@@ -20,9 +26,10 @@ import sys
 import time
 
 clock = time.perf_counter_ns
+cpu_clock = time.process_time_ns
 
 # "bide loop" is asyncio's API on bide's event loop.
-CONTENDERS = ("bide", "bide loop", "asyncio", "uvloop", "trio")
+CONTENDERS = ("bide", "bide loop", "asyncio", "uvloop", "rloop", "trio")
 
 # What one timed run should last, ns: long against the clock's own cost and
 # the scheduler's slices, short enough for many rounds.
@@ -41,19 +48,22 @@ def optional(name):
 class Case:
     """One thing measured, by several contenders."""
 
-    def __init__(self, name, fixed):
+    def __init__(self, name, fixed, cpu):
         self.name = name
         self.fixed = fixed
+        self.cpu = cpu
         self.by = {}
 
 
 _cases = {}
+_runners = {}
 
 
-def case(name, *contenders, fixed=None):
+def case(name, *contenders, fixed=None, cpu=False):
     """Registers the decorated function for a case. `fixed`: the number of
-    operations is part of the case and is not to be tuned."""
-    entry = _cases.setdefault(name, Case(name, fixed))
+    operations is part of the case and is not to be tuned. `cpu`: what the
+    function returns is CPU time."""
+    entry = _cases.setdefault(name, Case(name, fixed, cpu))
 
     def register(fn):
         for who in contenders:
@@ -63,18 +73,27 @@ def case(name, *contenders, fixed=None):
     return register
 
 
+def contender(name, run):
+    """Registers a contender of this bench: `run(fn, n)` runs the coroutine
+    function of a case and returns what it returned."""
+    _runners[name] = run
+
+
 def _run_on(loop_factory, fn, n):
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(fn(n))
 
 
 def _runner(who):
+    """How to run a case's function by `who`, None if it is not installed."""
+    if who in _runners:
+        return _runners[who]
     if who == "asyncio":
         return lambda fn, n: asyncio.run(fn(n))
     module = optional(who.split()[0])
     if module is None:
         return None
-    if who == "bide loop":
+    if who in ("bide loop", "rloop"):
         return lambda fn, n: _run_on(module.new_event_loop, fn, n)
     if who == "trio":
         return module.run
@@ -97,13 +116,32 @@ def measure(run, fn, budget, fixed):
     return statistics.median(samples), n
 
 
+def _record(bench, entry, who, ns, n):
+    record = {
+        "lang": "python",
+        "bench": bench,
+        "case": entry.name,
+        "impl": who,
+        "ns": round(ns, 2),
+        "n": n,
+    }
+    if entry.cpu:
+        record["clock"] = "cpu"
+    return json.dumps(record)
+
+
 def main():
     bench = pathlib.Path(sys.argv[0]).stem.removeprefix("bench_")
+    all_of = dict.fromkeys(who for e in _cases.values() for who in e.by)
     parser = argparse.ArgumentParser(description=f"bench {bench}")
-    parser.add_argument("--impl", choices=CONTENDERS)
+    parser.add_argument("--impl", choices=all_of)
     parser.add_argument("--case", help="only cases whose name contains this")
     parser.add_argument("--full", action="store_true", help="longer runs")
+    parser.add_argument("--list", action="store_true", help="the contenders")
     options = parser.parse_args()
+    if options.list:
+        print(json.dumps(list(all_of)))
+        return
     if options.impl and _runner(options.impl) is None:
         sys.exit(f"ImportError: {options.impl} is not installed")
     for entry in _cases.values():
@@ -113,16 +151,4 @@ def main():
             if options.impl in (None, who) and (run := _runner(who)):
                 budget = FULL if options.full else QUICK
                 ns, n = measure(run, fn, budget, entry.fixed)
-                print(
-                    json.dumps(
-                        {
-                            "lang": "python",
-                            "bench": bench,
-                            "case": entry.name,
-                            "impl": who,
-                            "ns": round(ns, 2),
-                            "n": n,
-                        }
-                    ),
-                    flush=True,
-                )
+                print(_record(bench, entry, who, ns, n), flush=True)

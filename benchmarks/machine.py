@@ -109,6 +109,12 @@ def _python_package(name):
         return ""
 
 
+def _package(name):
+    """The version of a Debian package, without the distribution's part."""
+    found = _first_line("dpkg-query", "-W", "-f", "${Version}", name)
+    return found.partition("-")[0]
+
+
 def _lua_value(expression):
     interpreter = lua()
     if not interpreter:
@@ -133,20 +139,44 @@ def _bide_version():
     return f"{version} ({commit})" if commit else version
 
 
+def code():
+    """The sources that results are of, whatever else is committed beside
+    them: the benchmarks, too, may change from one group to the next."""
+    trees = [f"HEAD:{name}" for name in ("csrc", "python", "lua")]
+    run = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", *trees],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.stdout.strip() if run.returncode == 0 else _bide_version()
+
+
+def hardware():
+    """(name, value) pairs of what the programs run on."""
+    return [
+        ("CPU", f"{_cpu_model()}, {os.cpu_count()} cores"),
+        ("kernel", f"{platform.system()} {platform.release()}"),
+    ]
+
+
 def describe():
     """(name, value) pairs: what to know to judge the results."""
     pairs = [
-        ("CPU", f"{_cpu_model()}, {os.cpu_count()} cores"),
-        ("kernel", f"{platform.system()} {platform.release()}"),
+        *hardware(),
         ("bide", _bide_version()),
         ("C compiler", _first_line("cc", "--version")),
         ("libuv", _first_line("pkg-config", "--modversion", "libuv")),
+        ("OpenSSL", _first_line("pkg-config", "--modversion", "openssl")),
         ("Python", platform.python_version()),
         ("uvloop", _python_package("uvloop")),
+        ("rloop", _python_package("rloop")),
         ("trio", _python_package("trio")),
+        ("httptools", _python_package("httptools")),
         ("Lua", _lua_value("_VERSION")),
         ("cqueues", _lua_value("require'cqueues'.VERSION")),
         ("luv", _lua_value("require'luv'.version_string()")),
+        ("copas", _package("lua-copas")),
         ("tokio", _tokio_version()),
         ("rustc", _first_line("rustc", "--version")),
     ]

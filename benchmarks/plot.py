@@ -1,34 +1,45 @@
-"""The plot of the report: how many times faster than the usual choice."""
+"""The plots of the report: how many times faster than the usual choice."""
 
 import statistics
 
-import micro
+import groups
 
-# The rival that a language's bars are measured against, and their colour.
-BASES = {
-    "python": ("asyncio", "#3b6ea5"),
-    "lua": ("cqueues", "#a5603b"),
-    "c": ("tokio", "#4d8f4d"),
-}
+COLOURS = {"python": "#3b6ea5", "lua": "#a5603b", "c": "#4d8f4d"}
 
 
-def bars(results):
-    """(label, median, least, most, colour) per case with a ratio."""
-    found = []
-    for lang in micro.LANGUAGES:
-        base, colour = BASES[lang]
-        for bench, case in results.cases(lang):
-            values = results.speedups(lang, bench, case, base)
-            if values:
-                label = f"{bench}: {case}"
-                middle = statistics.median(values)
-                spread = (middle, min(values), max(values))
-                found.append((label, *spread, colour))
-    return found
+def file_name(group):
+    return f"benchmarks-{group.name}.svg"
 
 
-def draw(results, path, notes):
-    """Draws to `path`; False, and a note, where matplotlib is missing."""
+def bars(results, group):
+    """(label, median, least, most, colour) per case with a ratio, and (label,
+    colour) of who is compared; of a cost, the ratio is ours over theirs."""
+    found, legend = [], []
+    for lang in groups.LANGUAGES:
+        for who, base in group.plotted(lang):
+            colour, before = COLOURS[lang], len(found)
+            for bench, case in results.cases(
+                lang, groups.benches_of(results, lang, group)
+            ):
+                values = results.speedups(lang, bench, case, base, None, who)
+                if values:
+                    label = f"{bench}: {case}"
+                    middle = statistics.median(values)
+                    bar = (label, middle, min(values), max(values), colour)
+                    found.append(bar)
+            if len(found) > before:
+                title = groups.TITLES[lang]
+                legend.append((f"{title}: {who} against {base}", colour))
+    return found, legend
+
+
+def draw(results, group, path, notes):
+    """Draws to `path`; False where there is nothing to draw or, with a note,
+    where matplotlib is missing."""
+    rows, legend = bars(results, group)
+    rows.reverse()
+    if not rows:
+        return False
     try:
         import matplotlib
     except ImportError:
@@ -40,7 +51,6 @@ def draw(results, path, notes):
     from matplotlib import pyplot
     from matplotlib.patches import Patch
 
-    rows = bars(results)[::-1]
     figure, axes = pyplot.subplots(
         figsize=(8, 1 + 0.24 * len(rows)), layout="constrained"
     )
@@ -63,8 +73,7 @@ def draw(results, path, notes):
     axes.set_xlabel("times faster (bars: median, whiskers: all rounds)")
     axes.legend(
         handles=[
-            Patch(color=colour, label=f"{lang}: bide against {base}")
-            for lang, (base, colour) in BASES.items()
+            Patch(color=colour, label=label) for label, colour in legend
         ],
         fontsize=7,
     )

@@ -1,133 +1,117 @@
 """The results as tables, for the terminal and for docs/benchmarks.md."""
 
-import dataclasses
-import statistics
 import time
 
 import demo
+import groups
 import machine
-import micro
 import plot
+import promises
 import table
-from targets import ECHO_TARGETS, TARGETS
 
 DOCS = machine.ROOT / "docs"
-TITLES = {"python": "Python", "lua": "Lua", "c": "C core"}
 
 
-@dataclasses.dataclass
-class Sections:
-    """What was measured; what was not is None."""
-
-    quick: bool
-    rounds: int
-    notes: list
-    micro: object = None
-    echo: object = None
-    memory: list = None
-    syscalls: list = None
+def _impls(results, group, lang):
+    """The columns of a group's table: the contenders known, then others."""
+    present = results.impls(lang, groups.benches_of(results, lang, group))
+    known = groups.IMPLS[lang]
+    return [
+        *(impl for impl in known if impl in present),
+        *sorted(present.difference(known)),
+    ]
 
 
-def spread(values, show=table.times, middle=None):
-    """The middle (or median) and what the rounds lie between."""
-    middle = show(statistics.median(values) if middle is None else middle)
-    if len(values) < 2:
-        return middle
-    return f"{middle} ({show(min(values))} - {show(max(values))})"
+def _name(results, bench, case):
+    cpu = ", CPU" if (bench, case) in results.cpu else ""
+    return f"{bench}: {case}{cpu}"
 
 
-def micro_rows(results, lang):
-    """Times of every contender in ns, and bide's ratio to the first rival."""
-    impls = micro.IMPLS[lang]
+def case_rows(results, group, lang):
+    """Times of every contender in ns, and ours' ratio to the rivals."""
+    benches = groups.benches_of(results, lang, group)
+    impls = _impls(results, group, lang)
+    rivals = [r for r in group.rivals.get(lang, ()) if r in impls]
     header = ["case", *(f"{impl}, ns" for impl in impls)]
-    header.append(f"bide vs {impls[1]} (min - max)")
+    header += [f"{group.ours} vs {rival} (min - max)" for rival in rivals]
     rows = []
-    for bench, case in results.cases(lang):
-        cells = [f"{bench}: {case}"]
+    for bench, case in results.cases(lang, benches):
+        cells = [_name(results, bench, case)]
         for impl in impls:
             ns = results.median(lang, bench, case, impl)
             cells.append("" if ns is None else table.nanoseconds(ns))
-        speedups = results.speedups(lang, bench, case, impls[1])
-        cells.append(spread(speedups) if speedups else "")
+        for rival in rivals:
+            ratios = results.speedups(lang, bench, case, rival, None, group.ours)
+            cells.append(promises.spread(ratios) if ratios else "")
         rows.append(cells)
     return header, rows
 
 
-def verdict(ratio, wanted):
-    """Met, or by how much it was missed."""
-    return "met" if ratio >= wanted else f"missed: {ratio / wanted:.0%}"
-
-
-def target_rows(results):
+def cost_rows(results, lang):
+    """What each setting of the diagnostics costs over having none."""
+    present = results.impls(lang, ("diagnostics",))
+    off, *known = groups.COSTS
+    settings = [impl for impl in known if impl in present]
+    header = ["case", f"{off}, ns"]
+    for setting in settings:
+        header += [f"{setting}, ns", "cost (min - max)"]
     rows = []
-    for t in TARGETS:
-        speedups = results.speedups(t.lang, t.bench, t.case, t.against, t.other)
-        if not speedups:
+    for bench, case in results.cases(lang, ("diagnostics",)):
+        ns = results.median(lang, bench, case, off)
+        if ns is None:
             continue
-        against = t.against
-        if t.other:
-            against += f", {t.other[0]} {t.other[1]}"
-        rows.append(
-            (
-                f"{TITLES[t.lang]} {t.bench}: {t.case}",
-                against,
-                f"at least {table.times(t.factor)}",
-                spread(speedups),
-                verdict(statistics.median(speedups), t.factor),
-            )
-        )
-    return rows
+        cells = [_name(results, bench, case), table.nanoseconds(ns)]
+        for setting in settings:
+            ns = results.median(lang, bench, case, setting)
+            costs = [
+                1 / ratio
+                for ratio in results.speedups(
+                    lang, bench, case, off, None, setting
+                )
+            ]
+            cells.append("" if ns is None else table.nanoseconds(ns))
+            cells.append(promises.spread(costs, table.cost) if costs else "")
+        rows.append(cells)
+    return header, rows
 
 
-def echo_target_rows(results):
-    rows = []
-    for t in ECHO_TARGETS:
-        for connections in demo.echo_rounds.CONNECTIONS:
-            ratios = results.ratios(t.server, t.against, connections, t.key)
-            if not ratios:
-                continue
-            middle = results.ratio(t.server, t.against, connections, t.key)
-            if t.wants_less:
-                what, bound = "user CPU", f"at most {table.share(t.bound)}"
-                shown = spread(ratios, table.share, middle)
-                ok = t.bound / max(middle, 1e-9)
-            else:
-                what, bound = "rate", f"at least {t.bound:.0%}"
-                shown = spread(ratios, lambda ratio: f"{ratio:.0%}", middle)
-                ok = middle / t.bound
-            name = f"echo, {connections}: {t.server}, {what}"
-            rows.append((name, t.against, bound, shown, verdict(ok, 1)))
-    return rows
+def _group_tables(store, group):
+    """(title, header, rows) of a group's tables."""
+    found = []
+    for lang in groups.LANGUAGES:
+        if group.name == "diagnostics":
+            header, rows = cost_rows(store.benches, lang)
+        else:
+            header, rows = case_rows(store.benches, group, lang)
+        found.append((groups.TITLES[lang], header, rows))
+    if group.name == "io":
+        rows = demo.rows(store.servers, demo.SERVERS)
+        found.append(("Echo servers, 1 KiB", demo.HEADER, rows))
+        found += [(title, *rest) for title, rest in store.tables.items()]
+    rows = promises.rows(store, group.name)
+    kept = sum(row[-1] == "met" for row in rows)
+    title = f"Promises: {kept} of {len(rows)} kept"
+    found.append((title, promises.HEADER, rows))
+    return [part for part in found if part[2]]
 
 
-TARGET_HEADER = ("promise", "against", "target", "measured", "")
+def parts(store):
+    """(group, its tables) of all that was measured."""
+    for group in groups.GROUPS:
+        tables = _group_tables(store, group)
+        if tables:
+            yield group, tables
 
 
-def parts(sections):
-    """(title, header, rows) of every table there is."""
-    results, tables = sections.micro, []
-    rows = target_rows(results)
-    if sections.echo:
-        rows += echo_target_rows(sections.echo)
-    if rows:
-        tables.append(("Targets", TARGET_HEADER, rows))
-    for lang in micro.LANGUAGES:
-        header, rows = micro_rows(results, lang)
-        if rows:
-            tables.append((TITLES[lang], header, rows))
-    if sections.echo:
-        rows = demo.rows(sections.echo, demo.SERVERS)
-        tables.append(("Echo servers, 1 KiB", demo.HEADER, rows))
-    for extra in (sections.memory, sections.syscalls):
-        tables.extend(extra or ())
-    return tables
-
-
-def text(sections):
+def text(store, names):
+    """The groups of these names, for the terminal."""
     out = []
-    for title, header, rows in parts(sections):
-        out += [title.upper(), table.text(header, rows), ""]
-    out += [f"note: {note}" for note in sections.notes]
+    for group, tables in parts(store):
+        for title, header, rows in tables if group.name in names else ():
+            out += [f"{group.title}: {title}".upper()]
+            out += [table.text(header, rows), ""]
+    for name in names:
+        out += [f"note: {note}" for note in store.notes.get(name, ())]
     return "\n".join(out)
 
 
@@ -136,35 +120,35 @@ INTRODUCTION = """\
 
 Written by `make bench` on {day}. Absolute times are this machine's; what
 carries over are the ratios. Contenders take turns, round by round (A B C A B C
-...), each in a fresh process; a figure is the median over {rounds} rounds, a
-ratio is taken within each round, its smallest and largest value stand in
-brackets. A target missed is said to be missed.
+...), each in a fresh process; a figure is the median over the rounds, a ratio
+is taken within each round, its smallest and largest value stand in brackets. A
+promise missed is said to be missed; [where-we-lose.md](where-we-lose.md) says why.
 
-How to read the cases: each is one file, `benchmarks/bench_<name>`, with the
-same name in each language; its first lines say what an operation is.
+Times are wall-clock time on an otherwise idle core; where a case waits for
+others it is CPU time, and says so.
 """
 
 
-def write(sections):
-    """Writes docs/benchmarks.md and its plot; their paths."""
+def write(store):
+    """Writes docs/benchmarks.md and its plots; their paths."""
     DOCS.mkdir(exist_ok=True)
-    page, picture = DOCS / "benchmarks.md", DOCS / "benchmarks.svg"
-    out = [
-        INTRODUCTION.format(
-            day=time.strftime("%Y-%m-%d"), rounds=sections.rounds
-        )
-    ]
+    page = DOCS / "benchmarks.md"
+    paths, notes = [page], store.all_notes()
+    out = [INTRODUCTION.format(day=time.strftime("%Y-%m-%d"))]
     out.append(table.markdown(("machine", ""), machine.describe()))
-    paths = [page]
-    if plot.draw(sections.micro, picture, sections.notes):
-        out.append(f"\n![bide's speed against its rivals]({picture.name})")
-        paths.append(picture)
-    for title, header, rows in parts(sections):
-        out += [f"\n## {title}\n", table.markdown(header, rows)]
-    if sections.echo:
-        out.append("\n" + demo.EXPLANATION)
-    if sections.notes:
+    for group, tables in parts(store):
+        out += [f"\n## {group.title}\n"]
+        out += [group.about] if group.about else []
+        picture = DOCS / plot.file_name(group)
+        if plot.draw(store.benches, group, picture, notes):
+            out.append(f"\n![ratios: {group.title}]({picture.name})")
+            paths.append(picture)
+        for title, header, rows in tables:
+            out += [f"\n### {title}\n", table.markdown(header, rows)]
+            if header is demo.HEADER:
+                out.append("\n" + demo.EXPLANATION)
+    if notes:
         out.append("\n## Notes\n")
-        out += [f"- {note}" for note in sections.notes]
+        out += [f"- {note}" for note in dict.fromkeys(notes)]
     page.write_text("\n".join(out) + "\n")
     return paths

@@ -1,91 +1,106 @@
 """make bench: everything bide promises about speed, measured and judged.
 
-    run.py [--quick] [--lang python|lua|c] [--only TEXT] [--no-echo]
-           [--report]
+    run.py [--quick] [--group NAME[,NAME...]] [--lang python|lua|c]
+           [--only TEXT] [--report] [--readme]
 
-Prints a table per language with the targets and whether they are met, then
-the echo servers', memory's and the system calls'. Without --quick it takes
-long enough to be quoted, and writes docs/benchmarks.md with its plot; --quick
-does so only with --report.
+Groups: micro, asyncio, io, diagnostics; `none` measures nothing. Prints their
+tables and whether promises are kept. What was measured stays in
+build/bench-results.json, beside what earlier runs measured there of the same
+sources on the same machine. `--report` writes all of it as docs/benchmarks.md
+with its plots (a whole run without --quick does so by itself); `--readme`
+prints the table of the README. --quick is faster and rougher.
 """
 
 import argparse
-import json
+import time
 
-import demo
 import echo_rounds
+import groups
 import machine
 import memory
 import micro
+import readme
 import report
+import results
 import syscalls
 import table
+
+NAMES = [group.name for group in groups.GROUPS]
 
 
 def parse():
     parser = argparse.ArgumentParser(description="bide's benchmarks")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--lang", choices=micro.LANGUAGES)
+    parser.add_argument("--group", help="some of: " + ", ".join(NAMES))
+    parser.add_argument("--lang", choices=groups.LANGUAGES)
     parser.add_argument("--only", default="", help="benches named like this")
-    parser.add_argument("--no-echo", action="store_true")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 7)
-    options.whole = not (options.lang or options.only)
+    chosen = options.group.split(",") if options.group else NAMES
+    if unknown := set(chosen) - {*NAMES, "none"}:
+        parser.error(f"no such group: {', '.join(sorted(unknown))}")
+    options.groups = [name for name in NAMES if name in chosen]
+    options.whole_groups = not (options.lang or options.only)
     return options
 
 
-def run_micro(options, notes):
-    langs = (options.lang,) if options.lang else micro.LANGUAGES
-    jobs = micro.plan(langs, options.only, notes)
+def run_benches(options, group, store, notes):
+    langs = (options.lang,) if options.lang else groups.LANGUAGES
+    jobs = micro.plan(langs, group, options.only, notes)
     progress = table.Progress(len(jobs) * options.rounds)
-    results = micro.run(jobs, options.rounds, not options.quick, progress)
+    store.benches.update(
+        micro.run(jobs, options.rounds, not options.quick, progress, notes)
+    )
     progress.end()
-    for (lang, bench, impl), reason in results.failures.items():
-        notes.append(f"{lang} {bench} {impl} failed: {reason}")
-    return results
 
 
-def run_echo(options, notes):
+def run_echo(options, store, notes):
     rounds, duration = (3, 1000) if options.quick else (5, 2000)
-    steps = rounds * len(demo.SERVERS) * len(echo_rounds.CONNECTIONS)
+    servers = echo_rounds.SERVERS
+    steps = rounds * len(servers) * len(echo_rounds.CONNECTIONS)
     progress = table.Progress(steps)
-    results = echo_rounds.run(rounds, duration, progress)
+    found = echo_rounds.run(rounds, duration, progress)
     progress.end()
-    for title, reason in results.skipped.items():
+    store.servers.update(found)
+    for title, reason in found.skipped.items():
         notes.append(f"{title} skipped: {reason}")
-    return results
 
 
-def save(sections):
-    """Keeps the raw samples beside the builds."""
-    path = machine.ROOT / "build/bench-results.json"
-    path.parent.mkdir(exist_ok=True)
-    raw = {
-        "machine": machine.describe(),
-        "micro": [[*k, v] for k, v in sections.micro.samples.items()],
-    }
-    if sections.echo:
-        raw["echo"] = [[*k, v] for k, v in sections.echo.samples.items()]
-    path.write_text(json.dumps(raw, indent=1) + "\n")
-    return path
+def run_group(options, group, store):
+    notes = []
+    run_benches(options, group, store, notes)
+    if group == "io" and options.whole_groups:
+        run_echo(options, store, notes)
+        for tables in (memory.measure(notes), syscalls.measure(notes)):
+            for title, header, rows in tables:
+                store.tables[title] = (header, rows)
+    store.notes[group] = notes
+    store.days[group] = time.strftime("%Y-%m-%d")
 
 
 def main():
     options = parse()
-    notes = []
-    sections = report.Sections(options.quick, options.rounds, notes)
-    sections.micro = run_micro(options, notes)
-    if options.whole and not options.no_echo:
-        sections.echo = run_echo(options, notes)
-        sections.memory = memory.measure(notes)
-        sections.syscalls = syscalls.measure(notes)
-    print(report.text(sections))
-    print(f"raw samples: {save(sections).relative_to(machine.ROOT)}")
-    if options.report or (options.whole and not options.quick):
-        for path in report.write(sections):
+    store, same = results.load()
+    if not same and options.groups:
+        print("earlier results are of other sources or another machine: gone")
+        store = results.Store()
+    for group in options.groups:
+        started = time.monotonic()
+        run_group(options, group, store)
+        path = results.save(store)
+        print(report.text(store, [group]))
+        print(f"{group}: {time.monotonic() - started:.0f} s\n", flush=True)
+    if options.groups:
+        print(f"raw samples: {path.relative_to(machine.ROOT)}")
+    whole = options.groups == NAMES and options.whole_groups
+    if options.report or (whole and not options.quick):
+        for path in report.write(store):
             print(f"wrote {path.relative_to(machine.ROOT)}")
+    if options.readme:
+        print(readme.markdown(store.benches))
 
 
 if __name__ == "__main__":

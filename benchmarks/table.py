@@ -39,10 +39,17 @@ def share(value):
     return f"1/{1 / value:.{0 if value <= 0.1 else 1}f}"
 
 
+def cost(value):
+    """A ratio as what something costs on top: 3 %, -1 %."""
+    return f"{(value - 1) * 100:.0f} %"
+
+
 def nanoseconds(value):
     if value < 10_000:
         return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
-    return f"{value / 1000:.0f} us"
+    if value < 10_000_000:
+        return f"{value / 1000:.0f} us"
+    return f"{value / 1e6:.0f} ms"
 
 
 class Progress:
