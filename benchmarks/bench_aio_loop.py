@@ -1,13 +1,16 @@
-"""asyncio's own API on three loops: callbacks, timers, tasks, sockets."""
+"""asyncio's own API on the loops there are: callbacks, timers, tasks, futures,
+names. Where bide's own API has the like it stands beside them. CPU time."""
 
 import asyncio
-import socket
+import functools
 import threading
 
-from harness import case, clock, main
+import harness
+from aio_loops import LOOPS
+from harness import cpu_clock, main, optional
 
-ALL = ("bide loop", "asyncio", "uvloop")
-MESSAGE = b"x" * 1024
+bide = optional("bide")
+case = functools.partial(harness.case, cpu=True)
 
 
 def chain(n, schedule):
@@ -29,37 +32,37 @@ def chain(n, schedule):
 
 async def burst(n, schedule, *args):
     """`n` callbacks, scheduled a thousand at a time."""
-    start = clock()
+    start = cpu_clock()
     for _ in range(max(1, n // 1000)):
         for _ in range(1000):
             schedule(*args)
         await asyncio.sleep(0)
-    return (clock() - start) * n // (max(1, n // 1000) * 1000)
+    return (cpu_clock() - start) * n // (max(1, n // 1000) * 1000)
 
 
 def nothing(*args):
     pass
 
 
-@case("call_soon", *ALL)
+@case("call_soon", *LOOPS)
 async def call_soon(n):
     return await burst(n, asyncio.get_running_loop().call_soon, nothing)
 
 
-@case("call_soon, 3 arguments", *ALL)
+@case("call_soon, 3 arguments", *LOOPS)
 async def call_soon_arguments(n):
     return await burst(n, asyncio.get_running_loop().call_soon, nothing, 1, 2,
                        3)
 
 
-@case("call_soon, one after the other", *ALL)
+@case("call_soon, one after the other", *LOOPS)
 async def call_soon_chain(n):
-    start = clock()
+    start = cpu_clock()
     await chain(n, asyncio.get_running_loop().call_soon)
-    return clock() - start
+    return cpu_clock() - start
 
 
-@case("call_soon_threadsafe, from a thread", *ALL, fixed=200_000)
+@case("call_soon_threadsafe, from a thread", *LOOPS, fixed=200_000)
 async def threadsafe(n):
     loop = asyncio.get_running_loop()
     done = loop.create_future()
@@ -69,86 +72,108 @@ async def threadsafe(n):
             loop.call_soon_threadsafe(nothing)
         loop.call_soon_threadsafe(done.set_result, None)
 
-    start = clock()
+    start = cpu_clock()
     thread = threading.Thread(target=caller)
     thread.start()
     await done
     thread.join()
-    return clock() - start
+    return cpu_clock() - start
 
 
-@case("call_later and cancel", *ALL)
+@case("call_later and cancel", *LOOPS)
 async def timers(n):
     call_later = asyncio.get_running_loop().call_later
-    start = clock()
+    start = cpu_clock()
     for _ in range(n):
         call_later(60, nothing).cancel()
-    return clock() - start
+    return cpu_clock() - start
 
 
-@case("call_later and cancel, among 10,000", *ALL)
+@case("call_later and cancel, among 10,000", *LOOPS)
 async def many_timers(n):
     call_later = asyncio.get_running_loop().call_later
     others = [call_later(60 + i / 1000, nothing) for i in range(10000)]
-    start = clock()
+    start = cpu_clock()
     for _ in range(n):
         call_later(90, nothing).cancel()
-    took = clock() - start
+    took = cpu_clock() - start
     for timer in others:
         timer.cancel()
     return took
 
 
-@case("switch of a task", *ALL)
+@case("switch of a task", *LOOPS)
 async def switch(n):
-    start = clock()
+    start = cpu_clock()
     for _ in range(n):
         await asyncio.sleep(0)
-    return clock() - start
+    return cpu_clock() - start
 
 
-@case("spawn and join", *ALL)
+@case("spawn and join", *LOOPS)
 async def spawn(n):
     async def child():
         pass
 
     loop = asyncio.get_running_loop()
-    start = clock()
+    start = cpu_clock()
     for _ in range(n):
         await loop.create_task(child())
-    return clock() - start
+    return cpu_clock() - start
 
 
-@case("create_future", *ALL)
-async def create_future(n):
-    create = asyncio.get_running_loop().create_future
-    start = clock()
+@case("switch of a task", "bide")
+async def native_switch(n):
+    start = cpu_clock()
+    for _ in range(n):
+        await bide.yield_now()
+    return cpu_clock() - start
+
+
+@case("spawn and join", "bide")
+async def native_spawn(n):
+    async def child():
+        pass
+
+    start = cpu_clock()
+    for _ in range(n):
+        await bide.spawn(child())
+    return cpu_clock() - start
+
+
+@case("create_future", "bide")
+async def native_future(n):
+    create = bide.Future
+    start = cpu_clock()
     for _ in range(n):
         create()
-    return clock() - start
+    return cpu_clock() - start
 
 
-@case("sock_* echo, 1 KiB", *ALL)
-async def sockets(n):
-    loop = asyncio.get_running_loop()
-    a, b = socket.socketpair()
-    a.setblocking(False)
-    b.setblocking(False)
-
-    async def echo():
-        while data := await loop.sock_recv(b, 65536):
-            await loop.sock_sendall(b, data)
-
-    task = loop.create_task(echo())
-    start = clock()
+@case("create_future", *LOOPS)
+async def create_future(n):
+    create = asyncio.get_running_loop().create_future
+    start = cpu_clock()
     for _ in range(n):
-        await loop.sock_sendall(a, MESSAGE)
-        await loop.sock_recv(a, 65536)
-    took = clock() - start
-    a.close()
-    await task
-    b.close()
-    return took
+        create()
+    return cpu_clock() - start
+
+
+@case("getaddrinfo of an address", *LOOPS)
+async def getaddrinfo(n):
+    resolve = asyncio.get_running_loop().getaddrinfo
+    start = cpu_clock()
+    for _ in range(n):
+        await resolve("127.0.0.1", 80)
+    return cpu_clock() - start
+
+
+@case("getaddrinfo of an address", "bide")
+async def native_getaddrinfo(n):
+    start = cpu_clock()
+    for _ in range(n):
+        await bide.resolve("127.0.0.1", 80)
+    return cpu_clock() - start
 
 
 main()

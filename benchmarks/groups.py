@@ -21,7 +21,7 @@ COSTS = ("off", "bide", "watchdog and stats", "debug")
 # Bench programs that do I/O, and the ones that use threads or processes: these
 # get both cores, the others stay on one.
 IO = ("files", "process", "tls", "watch")
-BOTH_CORES = (*IO, "aio_streams", "blocking", "messages")
+BOTH_CORES = (*IO, "aio_http", "aio_streams", "blocking", "messages")
 # Not programs but servers under load: io_rows.py.
 SERVED = ("echo", "accept", "idle", "http")
 
