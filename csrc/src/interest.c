@@ -164,6 +164,7 @@ open_epoll(bide_loop *l, struct bide__interests *ws)
     ws->handle.close = close_with_loop;
     bide__loop_add_handle(l, &ws->handle);
     l->interests = ws;
+    l->registered.epolls[BIDE__EPOLL_INTERESTS] = ws->epoll;
     return uv_poll_start(&ws->poll, UV_READABLE, on_ready);
 }
 

@@ -10,17 +10,19 @@
 _Thread_local bide_loop *bide__loop_here;
 unsigned bide__fork_count;
 
+/* In the child, whose one thread may be inside a loop: it can run another. */
 static void
-count_fork(void)
+forked(void)
 {
     bide__fork_count++;
+    bide__loop_here = NULL;
     bide__registry_forked();
 }
 
 static void
 watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, count_fork);
+    pthread_atfork(bide__registry_forking, bide__registry_fork_over, forked);
 }
 
 /* -- life ----------------------------------------------------------------- */
@@ -49,6 +51,8 @@ bide__loop_init(bide_loop *l)
     l->uv.data = l;
     l->alarm_at = BIDE_FOREVER;
     l->fork_count = bide__fork_count;
+    bide__registry_init(&l->registered);
+    l->registered.epolls[BIDE__EPOLL_UV] = uv_backend_fd(&l->uv);
     bide__list_init(&l->ready);
     bide__list_init(&l->onlookers);
     bide__list_init(&l->grants);

@@ -175,6 +175,7 @@ open_epoll(bide_loop *l, struct bide__readiness *r)
     r->handle.close = close_with_loop;
     bide__loop_add_handle(l, &r->handle);
     l->readiness = r;
+    l->registered.epolls[BIDE__EPOLL_WAITS] = r->epoll;
     return rc;
 }
 

@@ -1,6 +1,15 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* dup3() */
+#endif
 #include "registry.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 #include "list.h"
 #include "lock.h"
@@ -8,6 +17,13 @@
 static bide__lock lock;
 static bide_link all = {&all, &all};
 static uint64_t last;
+
+void
+bide__registry_init(bide__registered *r)
+{
+    for (int i = 0; i < BIDE__EPOLLS; i++)
+        r->epolls[i] = -1;
+}
 
 void
 bide__registry_add(bide__registered *r)
@@ -44,8 +60,59 @@ bide__registry_next(uint64_t after, void (*keep)(bide__registered *r))
     return found;
 }
 
+/* -- forks ---------------------------------------------------------------- */
+
+void
+bide__registry_forking(void)
+{
+    bide__lock_take(&lock);
+}
+
+void
+bide__registry_fork_over(void)
+{
+    bide__lock_drop(&lock);
+}
+
+#ifdef __linux__
+
+/* Only calls that are allowed in the child of a program with threads. Without a
+ * descriptor to spare the shared one is closed: worse for the child alone. */
+static void
+replace_epoll(int fd)
+{
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    if (fresh < 0) {
+        close(fd);
+        return;
+    }
+    dup3(fresh, fd, O_CLOEXEC);
+    close(fresh);
+}
+
+static void
+let_go(bide__registered *r)
+{
+    for (int i = 0; i < BIDE__EPOLLS; i++)
+        if (r->epolls[i] >= 0)
+            replace_epoll(r->epolls[i]);
+}
+
+#else
+
+/* A kqueue is not inherited. */
+static void
+let_go(bide__registered *r)
+{
+    (void)r;
+}
+
+#endif
+
 void
 bide__registry_forked(void)
 {
+    for (bide_link *i = all.next; i != &all; i = i->next)
+        let_go(bide__of(i, bide__registered, link));
     bide__lock_drop(&lock);
 }

@@ -244,6 +244,7 @@ module_exec(PyObject *module)
         return -1;
     }
     st->live = 1;
+    bidepy_forks_init();
     *(bidepy_state **)PyModule_GetState(module) = st;
     if (bidepy_errors_init(st, module) || add_types(st, module) ||
         add_specials(st) || make_constants(st) || add_functions(module))

@@ -8,17 +8,45 @@
 #include "asyncio/aio.h"
 #include "run.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #define SHUT_GRACE (10 * INT64_C(1000000000))
 
 _Thread_local bidepy_runtime *bidepy_running BIDEPY_TLS;
+static _Thread_local bool forked_inside; /* this thread, in a run */
+
+/* In the child of a fork: the runtime that this thread was inside stays with
+ * the parent. */
+static void
+forked(void)
+{
+    forked_inside |= bidepy_running != NULL;
+    bidepy_running = NULL;
+}
+
+static void
+watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forked);
+}
+
+void
+bidepy_forks_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+}
 
 bidepy_runtime *
 bidepy_runtime_here(bidepy_state *st, const char *what)
 {
     if (bidepy_running && bidepy_running->st == st)
         return bidepy_running;
+    if (forked_inside) {
+        bidepy_raise(st, BIDE_EFORKED, NULL);
+        return NULL;
+    }
     PyErr_Format(st->exc.no_runtime,
                  "%s: no runtime runs on this thread; call it from a coroutine "
                  "started by bide.run()",
@@ -29,6 +57,8 @@ bidepy_runtime_here(bidepy_state *st, const char *what)
 PyObject *
 bidepy_raise_no_task(bidepy_state *st, const char *what)
 {
+    if (forked_inside && !bidepy_running)
+        return bidepy_raise(st, BIDE_EFORKED, NULL);
     PyErr_Format(st->exc.no_runtime,
                  "%s: await and `with` of bide's objects work in tasks of "
                  "bide.run() only; this code runs in none (in a plain thread, "

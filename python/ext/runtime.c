@@ -151,6 +151,9 @@ new_runtime(bidepy_state *st, bide_loop_options *options)
     PyObject_GC_Track(self);
     self->interpreter = PyInterpreterState_Get();
     self->pid = (long)getpid();
+    if (st->pid != self->pid) /* no thread came along in a fork */
+        st->pool_threads = 0;
+    st->pid = self->pid;
     self->virtual_clock = options->virtual_clock;
     options->host = (bide_host){
         .ctx = self,
@@ -210,13 +213,6 @@ asyncio_runs(void)
 static int
 check_free(void)
 {
-    if (bidepy_running && bidepy_running->pid != (long)getpid()) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "bide.run() in a child forked from inside a running "
-                        "runtime: the thread still is inside that one; fork "
-                        "before bide.run(), or start a fresh process");
-        return -1;
-    }
     if (bidepy_running || bide_loop_current()) {
         PyErr_SetString(PyExc_RuntimeError,
                         "bide.run() inside a running runtime: await the "

@@ -59,6 +59,9 @@ void bidepy_asyncgens_end(bidepy_runtime *self);
 /** The runtime this thread runs, or NULL; of any interpreter. */
 extern _Thread_local bidepy_runtime *bidepy_running BIDEPY_TLS;
 
+/** Once: in the child of a fork no runtime runs. */
+void bidepy_forks_init(void);
+
 /** The runtime of `st` that this thread runs; NULL with NoRuntimeError. `what`
  * names the caller ("bide.sleep()"). */
 bidepy_runtime *bidepy_runtime_here(bidepy_state *st, const char *what);

@@ -9,6 +9,15 @@
 #include "bidepy.h"
 
 #include <signal.h>
+#include <unistd.h>
+
+/* In a forked child the handler is the parent's: to the child it means what
+ * Python's own does. */
+static bool
+is_forked(const bidepy_runtime *self)
+{
+    return self->pid != (long)getpid();
+}
 
 static PyObject *
 on_sigint(PyObject *runtime, PyObject *args)
@@ -17,7 +26,7 @@ on_sigint(PyObject *runtime, PyObject *args)
     bidepy_runtime *self = (bidepy_runtime *)runtime;
     if (bide_signal_watched(SIGINT))
         Py_RETURN_NONE;
-    if (self->interrupts++ == 0 && self->main &&
+    if (!is_forked(self) && self->interrupts++ == 0 && self->main &&
         self->main->outcome == BIDEPY_PENDING) {
         bide_task_cancel(&self->main->task, BIDE_NO_VALUE);
         Py_RETURN_NONE;
@@ -48,13 +57,21 @@ set_wakeup(PyObject *signal, PyObject *fd)
     return old;
 }
 
+static bool
+is_parents(PyObject *handler)
+{
+    return PyCFunction_Check(handler) &&
+           PyCFunction_GET_FUNCTION(handler) == on_sigint &&
+           is_forked((bidepy_runtime *)PyCFunction_GET_SELF(handler));
+}
+
 /* Takes over SIGINT if it still has Python's own handler. */
 static int
 take_sigint(bidepy_runtime *self, PyObject *signal)
 {
     PyObject *now = PyObject_CallMethod(signal, "getsignal", "i", SIGINT);
     PyObject *usual = PyObject_GetAttrString(signal, "default_int_handler");
-    bool ours = now && now == usual;
+    bool ours = now && (now == usual || is_parents(now));
     Py_XDECREF(now);
     Py_XDECREF(usual);
     if (!ours)

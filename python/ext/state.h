@@ -67,6 +67,7 @@ typedef struct bidepy_state {
     /** Thread states of the blocking pool: not "other threads" to a runtime
      * that stalls. Kept by blocking.c. */
     Py_ssize_t pool_threads;
+    long pid;                /* whose threads these are */
     struct bidepy_job *jobs; /* submitted and not done */
 } bidepy_state;
 

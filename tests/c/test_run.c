@@ -236,6 +236,74 @@ test_fork_under_a_running_loop_is_an_error(void **state)
     world_expect(&wd, "b:end");
 }
 
+typedef struct fork_scene {
+    bide_watch *watch;
+    int fds[2];
+    bide_wait *parked;
+} fork_scene;
+
+static void
+on_readable(void *arg, int events)
+{
+    fork_scene *s = arg;
+    CHECK_INT(events, BIDE_READABLE);
+    bide_watch_want(s->watch, 0);
+    bide_unpark(s->parked, 0);
+}
+
+/* In the child: the exit status. */
+static int
+run_another(fork_scene *s)
+{
+    world child;
+    if (bide_loop_current())
+        return 1;
+    bide_watch_close(s->watch);
+    world_begin_real(&child);
+    actor_spawn(&child, "c", ends_with, NULL);
+    return bide_loop_run(child.loop, NULL) == 0 && !bide_loop_current() ? 7 : 2;
+}
+
+static void
+forks_and_waits(actor *a)
+{
+    fork_scene *s = a->arg;
+    int status;
+    BEGIN(a);
+    CHECK_INT(bide_watch_want(s->watch, BIDE_READABLE), 0);
+    AWAIT_OK(a, bide_yield(&a->w)); /* the loop polls: it is registered */
+    bide_loop_pause(a->world->loop);
+    AWAIT_OK(a, bide_yield(&a->w));
+    a->n = fork();
+    if (a->n == 0)
+        _exit(run_another(s));
+    assert_int_equal(waitpid(a->n, &status, 0), a->n);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 7);
+    assert_int_equal(write(s->fds[1], "x", 1), 1);
+    s->parked = &a->w;
+    AWAIT_OK(a, bide_park(&a->w));
+    END(a);
+}
+
+static void
+test_forked_child_runs_a_loop_of_its_own(void **state)
+{
+    (void)state;
+    world wd;
+    fork_scene s;
+    world_begin_real(&wd);
+    assert_int_equal(pipe(s.fds), 0);
+    assert_int_equal(
+        bide_watch_new(wd.loop, s.fds[0], on_readable, &s, &s.watch), 0);
+    actor_spawn(&wd, "a", forks_and_waits, &s);
+    world_run(&wd);
+    bide_watch_unref(s.watch);
+    close(s.fds[0]);
+    close(s.fds[1]);
+    world_end(&wd);
+}
+
 static void
 test_task_of_a_closed_loop_is_refused(void **state)
 {
@@ -372,5 +440,6 @@ TEST_MAIN("run", T(run_returns_the_main_result), T(run_raises_the_main_error),
           T(run_that_cannot_go_on_is_an_error),
           T(object_of_another_run_is_an_error), T(object_moves_to_a_later_run),
           T(fork_under_a_running_loop_is_an_error),
+          T(forked_child_runs_a_loop_of_its_own),
           T(task_of_a_closed_loop_is_refused), T(loop_with_tasks_is_not_closed),
           T(host_hooks_are_called), T(errors_have_names_and_texts))

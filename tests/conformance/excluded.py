@@ -1,7 +1,7 @@
 """Tests of CPython's that look inside its own loop, and so are not for another.
 
-Each pattern (fnmatch, of module.Class.method) has its reason. One is about what a
-program can see a loop do: see 3.11.
+Each pattern (fnmatch, of module.Class.method) has its reason; none is about what
+a program can see a loop do.
 """
 
 from __future__ import annotations
@@ -37,12 +37,6 @@ REPEATS = (
 
 # Of few versions only.
 EXCLUDED_IN: dict[tuple[int, int], dict[str, str]] = {
-    (3, 11): {
-        "test_events.*.test_get_event_loop_new_process":
-            "a known difference: a child forked inside a running loop of bide "
-            "does not run a loop of its own; later versions of the test "
-            "use a fork server",
-    },
     (3, 12): {
         "test_subprocess.*.test_create_subprocess_with_pidfd":
             "fails on asyncio's own loop, too",

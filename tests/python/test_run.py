@@ -243,63 +243,6 @@ def test_runs_in_two_threads():
     assert sorted(results) == [0, 1, 2, 3]
 
 
-def test_fork_under_a_running_loop_is_an_error():
-    status, out, err = python(
-        """
-        import bide, os
-
-        async def main():
-            bide.spawn(bide.sleep(100))
-            await bide.sleep(0.001)
-            if os.fork() == 0:
-                try:
-                    await bide.sleep(0)
-                except RuntimeError as error:
-                    print("child:", error, flush=True)
-                try:
-                    bide.run(bide.sleep(0))
-                except RuntimeError as error:
-                    print("again:", error, flush=True)
-                os._exit(7)
-            print("parent:", os.waitstatus_to_exitcode(os.wait()[1]))
-            await bide.sleep(0.001)
-            return "goes on"
-
-        print(bide.run(main()))
-        """
-    )
-    assert status == 0, err
-    assert "child: the process was forked while bide.run()" in out
-    assert "again: bide.run() in a child forked" in out
-    assert out.endswith("parent: 7\ngoes on\n")
-
-
-def test_forked_child_leaves_run_with_the_error():
-    status, out, err = python(
-        """
-        import bide, os
-
-        async def main():
-            await bide.sleep(0.001)
-            if os.fork() == 0:
-                try:
-                    await bide.sleep(1)
-                finally:
-                    print("unwound", flush=True)
-            os.wait()
-
-        try:
-            bide.run(main())
-        except RuntimeError:
-            print("child out", flush=True)
-            os._exit(0)
-        print("parent out")
-        """
-    )
-    assert status == 0, err
-    assert out == "unwound\nchild out\nparent out\n"
-
-
 def test_main_must_be_awaitable():
     async def main():
         pass
