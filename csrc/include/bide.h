@@ -269,7 +269,8 @@ BIDE_API void bide_loop_unref(bide_loop *l);
 /** Runs tasks and I/O on this thread until `until` is done (NULL: until no
  * task is left). 0; what `tick` or `stalled` answered; BIDE_ESTALLED;
  * BIDE_EBUSY when this thread already runs a loop, BIDE_EFORKED in a child
- * process. May be called again after any of them but the last. */
+ * process, which can make and run loops of its own. May be called again after
+ * any of them but the last. */
 BIDE_API int bide_loop_run(bide_loop *l, bide_task *until);
 
 /** Ends bide_loop_run with 0 when the running task returns. Loop's thread. */
@@ -277,6 +278,10 @@ BIDE_API void bide_loop_stop(bide_loop *l);
 
 /** Has the loop poll before it resumes the next task. Loop's thread. */
 BIDE_API void bide_loop_pause(bide_loop *l);
+
+/** Fires the timers that are due, as the loop does after each poll: for hosts
+ * whose callbacks go by time. Loop's thread. */
+BIDE_API void bide_loop_expire(bide_loop *l);
 
 /** Ends the pool (jobs still queued are cancelled, running ones awaited until
  * `grace` ns have passed), closes every I/O object and frees what the loop

@@ -143,6 +143,13 @@ bide_loop_pause(bide_loop *l)
     l->pause = true;
 }
 
+void
+bide_loop_expire(bide_loop *l)
+{
+    if (l->timers.count)
+        bide__timers_expire(&l->timers, bide_loop_now(l, true));
+}
+
 bool
 bide_loop_closed(const bide_loop *l)
 {

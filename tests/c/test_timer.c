@@ -207,10 +207,43 @@ test_timer_left_at_the_close_does_not_fire(void **state)
     check_end();
 }
 
+static void
+fires(bide_timer *t)
+{
+    t->fire = NULL;
+}
+
+static void
+expires_in_a_step(actor *a)
+{
+    static bide_timer due, later;
+    bide_loop *l = a->world->loop;
+    BEGIN(a);
+    CHECK_INT(bide_timer_start(l, &due, now(a), fires), 0);
+    CHECK_INT(bide_timer_start(l, &later, now(a) + 1, fires), 0);
+    bide_loop_expire(l);
+    CHECK(!due.fire);
+    CHECK(later.fire);
+    bide_timer_stop(l, &later);
+    END(a);
+}
+
+static void
+test_timers_that_are_due_fire_when_the_host_asks(void **state)
+{
+    (void)state;
+    world wd;
+    world_begin(&wd, 0);
+    actor_spawn(&wd, "a", expires_in_a_step, NULL);
+    world_run(&wd);
+    world_end(&wd);
+}
+
 TEST_MAIN("timer", T(sleep_wakes_in_the_order_of_deadlines),
           T(sleep_with_equal_deadlines_wakes_in_fifo_order),
           T(sleep_never_ends_early), T(sleep_until_a_past_time_yields_once),
           T(sleep_cancelled_leaves_no_timer),
           T(virtual_clock_jumps_to_the_next_timer),
           T(timers_fire_in_order_whatever_was_stopped),
-          T(timer_left_at_the_close_does_not_fire))
+          T(timer_left_at_the_close_does_not_fire),
+          T(timers_that_are_due_fire_when_the_host_asks))

@@ -126,6 +126,8 @@ def main() -> None:
     parser.add_argument("pattern", nargs="*")
     options = parser.parse_args()
     faulthandler.enable()
+    # A shell's background job ignores it, which Python would leave as it is.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not options.stock:
         make_default(bide.new_event_loop)
     module = importlib.import_module(f"test.test_asyncio.{options.module}")

@@ -138,6 +138,25 @@ def test_timers_fire_in_order_and_never_early(loop):
     assert early == []
 
 
+def test_timer_that_is_due_runs_in_the_next_batch(loop):
+    def first():
+        loop.call_later(0, seen.append, "timer")
+        loop.call_soon(second)
+
+    def second():
+        seen.append("second")
+        loop.call_soon(third)
+
+    def third():
+        seen.append("third")
+        loop.stop()
+
+    seen = []
+    loop.call_soon(first)
+    loop.run_forever()
+    assert seen == ["second", "timer", "third"]
+
+
 def test_timer_arguments_are_checked(loop):
     for call in (loop.call_later, loop.call_at):
         with pytest.raises(TypeError):

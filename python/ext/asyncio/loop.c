@@ -3,7 +3,8 @@
  * Invariants
  * - `wait` is parked iff the task is; then the ring is empty, but for handles
  *   whose post (`posted`) is on its way.
- * - As in asyncio, a batch is what was there when it began; stop() lets it end.
+ * - As in asyncio, a batch is what was there when it began, with the timers
+ * that were due; stop() lets it end.
  * - After POLL_INTERVAL callbacks the loop polls, whatever else is ready. */
 #include "aio.h"
 #include "ring.h"
@@ -181,6 +182,7 @@ resume(bide_task *t)
 {
     bidepy_loop *self = loop_of(t);
     bide_wait_take(&self->wait);
+    bide_loop_expire(self->runtime->loop);
     run_batch(self);
     if (self->called >= POLL_INTERVAL) {
         self->called = 0;
