@@ -181,6 +181,7 @@ typedef struct bide_signal bide_signal;
 typedef struct bide_watch bide_watch;
 typedef struct bide_block bide_block;
 typedef struct bide_file bide_file;
+typedef struct bide_changes bide_changes;
 typedef struct bide_process bide_process;
 
 /** Where in the user's program something was made. `file` may be NULL. */
@@ -1625,6 +1626,68 @@ BIDE_API int bide_fs_read_file(const char *path, bide_wait *w);
 enum { BIDE_FS_WRITE, BIDE_FS_APPEND, BIDE_FS_REPLACE };
 BIDE_API int bide_fs_write_file(const char *path, const char *data, size_t len,
                                 int how, int mode, bide_wait *w);
+
+/* -- changes in a directory ----------------------------------------------- */
+
+/** What has happened. A file that is renamed over another is not told as the
+ * other's removal. What leaves the directory was removed, what enters it,
+ * created. */
+enum {
+    BIDE_CHANGE_CREATED,
+    BIDE_CHANGE_REMOVED,
+    BIDE_CHANGE_MODIFIED,   /* the content of a file */
+    BIDE_CHANGE_ATTRIBUTES, /* permissions, owner, times, links */
+    BIDE_CHANGE_RENAMED,    /* within the directory */
+    /** The system's queue was full: changes were lost. To be sure, look at all
+     * that is there. */
+    BIDE_CHANGE_OVERFLOW,
+    /** The directory itself was removed or renamed, or its file system
+     * unmounted: the last change. */
+    BIDE_CHANGE_GONE
+};
+
+/** A change, one of a chain; freed by bide_changes_free. */
+typedef struct bide_change {
+    struct bide_change *next;
+    int kind;
+    bool is_dir;
+    const char *name;     /* in the directory; "" of OVERFLOW and GONE */
+    const char *old_name; /* of RENAMED; NULL otherwise */
+} bide_change;
+
+/** "created", "removed", ...: static storage. Any thread. */
+BIDE_API const char *bide_change_name(int kind);
+
+/** Watches the directory `path`, from now on until it is closed: what is in it,
+ * not what is further below. A reference in `w->value.as.ptr`. ENOTDIR: a file;
+ * those that a program replaces can be watched by their directory only. On
+ * Linux ENOSPC and EMFILE are limits of the system's that can be raised: see
+ * bide_fs_watch_strerror.
+ * On Linux inotify tells. Elsewhere libuv does, and then a renaming is a
+ * removal and a creation. */
+BIDE_API int bide_fs_watch(const char *path, bide_wait *w);
+
+/** As bide_strerror, for an error of bide_fs_watch: names the limit. */
+BIDE_API const char *bide_fs_watch_strerror(int code);
+
+/** ref and unref: any thread; the last unref closes. */
+BIDE_API bide_changes *bide_changes_ref(bide_changes *c);
+BIDE_API void bide_changes_unref(bide_changes *c);
+
+/** Waits for changes: a chain of 1 to `limit` of them, in order, in
+ * `w->value.as.ptr`, its length in `w->u.many.count`. What nobody asks for
+ * waits in the system's queue, which is bounded: see OVERFLOW. Each change goes
+ * to one of the tasks that wait on this object; another watch of the same
+ * directory has its own. After GONE: BIDE_EEOF. BIDE_EINVALID: `limit` is 0. */
+BIDE_API int bide_changes_recv(bide_changes *c, size_t limit, bide_wait *w);
+
+/** Frees a chain of changes; NULL is fine. Any thread. */
+BIDE_API void bide_changes_free(bide_change *chain);
+
+/** Ends the watch and, with BIDE_ECLOSED, its waits. */
+BIDE_API void bide_changes_close(bide_changes *c);
+BIDE_API bool bide_changes_closed(const bide_changes *c);
+BIDE_API bide_loop *bide_changes_loop(const bide_changes *c);
 
 /* -- names ---------------------------------------------------------------- */
 

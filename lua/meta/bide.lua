@@ -1498,7 +1498,44 @@ function bide.fs.temp_file(prefix) end
 ---@return string? path, string? message, string? code
 function bide.fs.temp_dir(prefix) end
 
-return bide
+-- -- changes in a directory ----------------------------------------------------
+
+---@class bide.change
+---@field kind "created" | "removed" | "modified" | "attributes" | "renamed" | "overflow" | "gone"
+---@field name string In the directory; "" of "overflow" and "gone".
+---@field is_dir boolean
+---@field old_name? string Of "renamed".
+
+---Tells what changes in a directory. Close it, or let a for loop do that:
+---  for change in assert(bide.fs.watch(path)) do print(change.kind, change.name) end
+---@class bide.changes
+---@overload fun(): bide.change?
+local changes = {}
+
+---Watches a directory, from now on until it is closed: what is in it, not what is
+---further below. "overflow": changes were lost, look at all that is there. "gone":
+---the directory itself was removed or renamed; the last change. A file cannot be
+---watched ("ENOTDIR"): watch its directory, as programs replace files. The message
+---names the limit of the system's, if one is reached ("ENOSPC", "EMFILE").
+---@param path string
+---@return bide.changes? changes, string? message, string? code, bide.changes? closing
+function bide.fs.watch(path) end
+
+---Waits for the next change. Each goes to one of the tasks that wait on this
+---object; another watch of the directory has its own. A cancelled wait loses none.
+---After "gone": nil, "eof". Closed: nil, message, "ECLOSED".
+---@return bide.change? change, string? message, string? code
+function changes:recv() end
+
+---Waits for changes: a list of 1 to `limit` (default 256) of them.
+---@param limit? integer
+---@return bide.change[]? changes, string? message, string? code
+function changes:recv_many(limit) end
+
+---Stops watching; waits end.
+function changes:close() end
+---@return boolean
+function changes:closed() end
 
 -- -- processes ----------------------------------------------------------------
 
@@ -1597,3 +1634,5 @@ function process:stop(grace) end
 function process:close() end
 ---@return boolean
 function process:closed() end
+
+return bide

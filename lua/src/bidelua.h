@@ -99,6 +99,7 @@
     X(DRAIN, drain)                                                            \
     X(SERVE, serve)                                                            \
     X(FILE, file)                                                              \
+    X(CHANGES, changes)                                                        \
     X(INSPECT, inspect)                                                        \
     X(DUMP, dump)                                                              \
     X(STATS, stats)                                                            \

@@ -23,6 +23,13 @@ check(lua_State *L)
 int
 bidelua_fs_failed(lua_State *L, bidelua_task *t, int status, int path)
 {
+    return bidelua_fs_failed_as(L, t, status, path, bide_strerror(status));
+}
+
+int
+bidelua_fs_failed_as(lua_State *L, bidelua_task *t, int status, int path,
+                     const char *why)
+{
     switch (status) {
     case BIDE_ECANCELED:
     case BIDE_EWRONGLOOP:
@@ -39,10 +46,9 @@ bidelua_fs_failed(lua_State *L, bidelua_task *t, int status, int path)
     lua_pushnil(L);
     if (path)
         lua_pushfstring(L, "%s '%s': %s", what ? what : t->what,
-                        luaL_tolstring(L, path, NULL), bide_strerror(status));
+                        luaL_tolstring(L, path, NULL), why);
     else
-        lua_pushfstring(L, "%s: %s", what ? what : t->what,
-                        bide_strerror(status));
+        lua_pushfstring(L, "%s: %s", what ? what : t->what, why);
     lua_pushstring(L, bide_error_name(status));
     if (path)
         lua_remove(L, -3); /* the path as a string */

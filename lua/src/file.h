@@ -15,6 +15,10 @@ typedef struct bidelua_file {
  * the operation. */
 int bidelua_fs_failed(lua_State *L, bidelua_task *t, int status, int path);
 
+/* The same, with a text of one's own for the status. */
+int bidelua_fs_failed_as(lua_State *L, bidelua_task *t, int status, int path,
+                         const char *why);
+
 /* The same for a file at index 1. */
 int bidelua_file_failed(lua_State *L, bidelua_task *t, int status);
 

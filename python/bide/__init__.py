@@ -22,6 +22,7 @@ from bide._core import (
     BusyError,
     Cancelled,
     CancelToken,
+    Changes,
     Channel,
     ClosedError,
     Condition,
@@ -92,6 +93,7 @@ from bide._core import (
     timeout_at,
     wait_readable,
     wait_writable,
+    watch,
     yield_now,
 )
 from bide import fs
@@ -110,6 +112,7 @@ from bide._process import (
 )
 from bide._stats import stats
 from bide._tls import TLSInfo, TLSListener, connect_tls, listen_tls
+from bide._watch import Change
 
 if TYPE_CHECKING:
     from bide.aio import (
@@ -138,6 +141,8 @@ __all__ = [
     "CancelToken",
     "Cancelled",
     "CancelledError",
+    "Change",
+    "Changes",
     "Channel",
     "ClosedError",
     "Condition",
@@ -226,5 +231,6 @@ __all__ = [
     "timeout_at",
     "wait_readable",
     "wait_writable",
+    "watch",
     "yield_now",
 ]

@@ -22,6 +22,7 @@ from typing import Any as _Any
 from typing import NamedTuple as _NamedTuple
 
 from . import _core
+from ._core import watch
 from ._files import open_file
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "temporary_file",
     "unlink",
     "utime",
+    "watch",
     "write_file",
 ]
 

@@ -60,6 +60,7 @@
     X(signals, 1)                                                              \
     X(window, 0)                                                               \
     X(file, 1)                                                                 \
+    X(changes, 1)                                                              \
     X(tls_stream, 1)                                                           \
     X(process, 1)                                                              \
     X(ssl_base, 1)
@@ -85,6 +86,7 @@
     X(interval)                                                                \
     X(signal)                                                                  \
     X(file)                                                                    \
+    X(changes)                                                                 \
     X(inspect)                                                                 \
     X(dump)                                                                    \
     X(stats)                                                                   \

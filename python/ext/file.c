@@ -17,11 +17,17 @@ PyObject *
 bidepy_fs_raise(bidepy_state *st, int status, const char *operation,
                 PyObject *path, PyObject *other)
 {
+    return bidepy_fs_raise_text(st, status, operation, bide_strerror(status),
+                                path, other);
+}
+
+PyObject *
+bidepy_fs_raise_text(bidepy_state *st, int status, const char *operation,
+                     const char *why, PyObject *path, PyObject *other)
+{
     if (status <= -3000 || !path)
-        return bidepy_raise(st, status, "%s: %s", operation,
-                            bide_strerror(status));
-    PyObject *text =
-        PyUnicode_FromFormat("%s: %s", operation, bide_strerror(status));
+        return bidepy_raise(st, status, "%s: %s", operation, why);
+    PyObject *text = PyUnicode_FromFormat("%s: %s", operation, why);
     PyObject *args = NULL;
     if (text && other)
         args = Py_BuildValue("(iOOOO)", -status, text, path, Py_None, other);

@@ -22,6 +22,11 @@ bidepy_file_under(const bidepy_op *op)
 PyObject *bidepy_fs_raise(bidepy_state *st, int status, const char *operation,
                           PyObject *path, PyObject *other);
 
+/** The same, with a text of one's own for the status. */
+PyObject *bidepy_fs_raise_text(bidepy_state *st, int status,
+                               const char *operation, const char *why,
+                               PyObject *path, PyObject *other);
+
 /** The `fail` of a file's operations. */
 PyObject *bidepy_file_fail(bidepy_op *op, int status);
 

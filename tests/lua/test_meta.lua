@@ -36,6 +36,8 @@ function test_meta_names_the_functions()
         functions(bide.tcp))
     lu.assertEquals(named("\nfunction bide%.process%.([%w_]+)%("),
         functions(bide.process))
+    lu.assertEquals(named("\nfunction bide%.fs%.([%w_]+)%("),
+        functions(bide.fs))
 end
 
 function test_meta_names_the_methods()
@@ -63,6 +65,10 @@ function test_meta_names_the_methods()
         objects.listener = srv
         local c <close> = assert(bide.tcp.connect("127.0.0.1", srv:port()))
         objects.stream = c
+        local file <close> = assert(bide.fs.open("/dev/null"))
+        objects.file = file
+        local changes <close> = assert(bide.fs.watch("/"))
+        objects.changes = changes
         objects.process = assert(bide.process.spawn { "true" })
     end, { virtual_clock = false })
     for class, object in pairs(objects) do
