@@ -7,9 +7,22 @@
 local bide = require "bide"
 local fs = bide.fs
 
-local PAUSE = 0.25 -- seconds between two looks at a file that does not grow
+-- Waits until something may have become of `name` in its directory. What the system
+-- did not keep for us may have been that.
+local function heard(changes, name)
+    while true do
+        for _, change in ipairs(assert(changes:recv_many())) do
+            if change.name == name or change.old_name == name
+                or change.kind == "overflow" then
+                return
+            elseif change.kind == "gone" then
+                error("the directory of " .. name .. " is gone", 0)
+            end
+        end
+    end
+end
 
-local function open_when_there(path, pause)
+local function open_when_there(path, changes, name)
     while true do
         local file, message, code = fs.open(path)
         if file then
@@ -17,7 +30,7 @@ local function open_when_there(path, pause)
         elseif code ~= "ENOENT" then
             error(message, 0)
         end
-        bide.sleep(pause)
+        heard(changes, name)
     end
 end
 
@@ -28,7 +41,7 @@ local function is_same(file, path)
 end
 
 -- Calls emit for lines as they are completed, until the name leads elsewhere.
-local function each_line(file, path, pause, emit)
+local function each_line(file, path, wait, emit)
     local begun, replaced = "", false
     while true do
         local piece = file:read("L")
@@ -49,19 +62,24 @@ local function each_line(file, path, pause, emit)
         else
             replaced = not is_same(file, path)
             if not replaced then
-                bide.sleep(pause)
+                wait()
             end
         end
     end
 end
 
-local function follow(path, emit, from_end, pause)
+-- The directory is watched, as another file may get the name; and before the first
+-- look, so that nothing happens in between.
+local function follow(path, emit, from_end)
+    local folder, name = path:match("^(.*)/([^/]*)$")
+    local changes <close> = assert(fs.watch(folder == "" and "/" or folder or "."))
+    name = name or path
     while true do
-        local file <close> = open_when_there(path, pause)
+        local file <close> = open_when_there(path, changes, name)
         if from_end then
             file:seek("end")
         end
-        each_line(file, path, pause, emit)
+        each_line(file, path, function() heard(changes, name) end, emit)
         from_end = false -- the next file of this name is all news
     end
 end
@@ -72,7 +90,7 @@ local function tail(paths)
         group:spawn(follow, path, function(line)
             print(#paths > 1 and path .. ": " .. line or line)
             io.stdout:flush()
-        end, true, PAUSE)
+        end, true)
     end
 end
 
@@ -82,7 +100,7 @@ local function demo()
     local path, lines = folder .. "/app.log", bide.channel(16)
     local follower = bide.spawn(follow, path, function(line)
         lines:send(line)
-    end, false, 0.01)
+    end, false)
     local function expect(...)
         for _, text in ipairs { ... } do
             local line = lines:recv()

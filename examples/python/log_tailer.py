@@ -13,7 +13,16 @@ from collections.abc import AsyncIterator
 import bide
 from bide import fs
 
-PAUSE = 0.25  # seconds between two looks at a file that does not grow
+
+async def heard(changes: bide.Changes, name: str) -> None:
+    """Waits until something may have become of `name` in its directory. What the
+    system did not keep for us may have been that."""
+    while True:
+        for change in await changes.recv_many():
+            if name in (change.name, change.old_name) or change.kind == "overflow":
+                return
+            if change.kind == "gone":
+                raise FileNotFoundError(f"{changes.path} is gone")
 
 
 async def is_same(file: bide.File, path: str) -> bool:
@@ -25,15 +34,17 @@ async def is_same(file: bide.File, path: str) -> bool:
     return os.path.samestat(there, here)
 
 
-async def open_when_there(path: str, pause: float) -> bide.File:
+async def open_when_there(path: str, changes: bide.Changes) -> bide.File:
     while True:
         try:
             return await bide.open_file(path, "rb")
         except FileNotFoundError:
-            await bide.sleep(pause)
+            await heard(changes, os.path.basename(path))
 
 
-async def lines_of(file: bide.File, path: str, pause: float) -> AsyncIterator[bytes]:
+async def lines_of(
+    file: bide.File, path: str, changes: bide.Changes
+) -> AsyncIterator[bytes]:
     """Lines as they are completed, until the name leads elsewhere."""
     begun, replaced = b"", False
     while True:
@@ -54,20 +65,24 @@ async def lines_of(file: bide.File, path: str, pause: float) -> AsyncIterator[by
             continue
         replaced = not await is_same(file, path)
         if not replaced:
-            await bide.sleep(pause)
+            await heard(changes, os.path.basename(path))
 
 
 async def follow(
-    path: str, out: bide.Channel[tuple[str, str]], from_end: bool = True, pause: float = PAUSE
+    path: str, out: bide.Channel[tuple[str, str]], from_end: bool = True
 ) -> None:
-    """Sends (path, line) for each line, for ever."""
-    while True:
-        async with await open_when_there(path, pause) as file:
-            if from_end:
-                await file.seek(0, os.SEEK_END)
-            async for line in lines_of(file, path, pause):
-                await out.send((path, line.decode(errors="replace").rstrip("\r\n")))
-        from_end = False  # the next file of this name is all news
+    """Sends (path, line) for each line, for ever. The directory is watched, as
+    another file may get the name; and before the first look, so that nothing
+    happens in between."""
+    async with await bide.watch(os.path.dirname(path) or ".") as changes:
+        while True:
+            async with await open_when_there(path, changes) as file:
+                if from_end:
+                    await file.seek(0, os.SEEK_END)
+                async for line in lines_of(file, path, changes):
+                    text = line.decode(errors="replace").rstrip("\r\n")
+                    await out.send((path, text))
+            from_end = False  # the next file of this name is all news
 
 
 async def tail(paths: list[str]) -> None:
@@ -84,7 +99,7 @@ async def demo() -> None:
     async with fs.temporary_directory() as folder:
         path = os.path.join(folder, "app.log")
         out: bide.Channel[tuple[str, str]] = bide.Channel(16)
-        follower = bide.spawn(follow(path, out, from_end=False, pause=0.01))
+        follower = bide.spawn(follow(path, out, from_end=False))
 
         async def expect(*wanted: str) -> None:
             for text in wanted:
