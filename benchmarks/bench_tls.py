@@ -1,26 +1,23 @@
-"""Echo over TLS: bide beside asyncio's streams, on its own loop and uvloop's.
-
-    tools/run --bench python benchmarks/bench_tls.py
-
-One process, one connection over the loopback interface, both ends in the same
-library: a round trip is a write and an exact read at either end. The libraries
-take turns, round by round; the medians of their CPU time per round trip are
-shown."""
+"""Echo over TLS through the loopback interface: a round trip is a write and an
+exact read at either end of one connection, both in this process. What is timed
+is the CPU: the ends wait for each other. asyncio and uvloop use streams."""
 
 import asyncio
+import functools
 import ssl
-import statistics
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-import bide
+from harness import case, main, optional
 
-SIZES = {1024: 4000, 10240: 2000, 102400: 300}
-ROUNDS = 5
+bide = optional("bide")
+cpu_clock = time.process_time_ns
+SIZES = {"1 KiB": 1024, "10 KiB": 10240, "100 KiB": 102400}
 
 
+@functools.cache
 def contexts():
     """A server's and a client's, with a certificate made for the occasion."""
     with tempfile.TemporaryDirectory() as name:
@@ -37,34 +34,36 @@ def contexts():
     return server, client
 
 
-async def time_bide(server, client, size, count):
+async def time_bide(size, n):
     async def echo(stream):
-        for _ in range(count):
+        for _ in range(n):
             await stream.write(await stream.read_exact(size))
 
+    server, client = contexts()
     data = b"x" * size
     async with await bide.listen_tls("127.0.0.1", 0, ssl=server) as listener:
         serving = bide.spawn(listener.serve(echo))
         async with await bide.connect_tls(
                 "127.0.0.1", listener.port, ssl=client,
                 server_hostname="localhost") as stream:
-            started = time.process_time()
-            for _ in range(count):
+            started = cpu_clock()
+            for _ in range(n):
                 await stream.write(data)
                 await stream.read_exact(size)
-            took = time.process_time() - started
+            took = cpu_clock() - started
         listener.close()
         await serving
-    return took / count
+    return took
 
 
-async def time_asyncio(server, client, size, count):
+async def time_asyncio(size, n):
     async def echo(reader, writer):
-        for _ in range(count):
+        for _ in range(n):
             writer.write(await reader.readexactly(size))
             await writer.drain()
         writer.close()
 
+    server, client = contexts()
     data = b"x" * size
     listener = await asyncio.start_server(
         echo, "127.0.0.1", 0, ssl=server, limit=1 << 20)
@@ -72,41 +71,21 @@ async def time_asyncio(server, client, size, count):
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", port, ssl=client, server_hostname="localhost",
         limit=1 << 20)
-    started = time.process_time()
-    for _ in range(count):
+    started = cpu_clock()
+    for _ in range(n):
         writer.write(data)
         await writer.drain()
         await reader.readexactly(size)
-    took = time.process_time() - started
+    took = cpu_clock() - started
     writer.close()
     listener.close()
-    return took / count
+    return took
 
 
-def runners():
-    found = {"bide": bide.run, "asyncio": asyncio.run}
-    try:
-        import uvloop
-    except ImportError:
-        return found
-    found["uvloop"] = uvloop.run
-    return found
-
-
-def main():
-    server, client = contexts()
-    found = runners()
-    print("| bytes | " + " | ".join(found) + " | (CPU, us per round trip) |")
-    print("|---:|" + "---:|" * len(found) + "---|")
-    for size, count in SIZES.items():
-        times = {name: [] for name in found}
-        for _ in range(ROUNDS):
-            for name, run in found.items():
-                timed = time_bide if name == "bide" else time_asyncio
-                times[name].append(run(timed(server, client, size, count)))
-        row = [f"{statistics.median(times[name]) * 1e6:.1f}" for name in found]
-        print(f"| {size} | " + " | ".join(row) + " | |", flush=True)
-
+for name, size in SIZES.items():
+    case(name, "bide")(functools.partial(time_bide, size))
+    case(name, "bide loop", "asyncio", "uvloop")(
+        functools.partial(time_asyncio, size))
 
 if __name__ == "__main__":
     main()

@@ -6,6 +6,8 @@
 
 enum {
     FIRST_ROOM = 512,
+    LARGE = 4096,
+    SKEW = 48,
     SPARES_MOST = 256 /* half a MiB for each loop */
 };
 
@@ -90,6 +92,19 @@ compact(bide__buffer *b)
     b->head = 0;
 }
 
+/* Of at least `n` bytes, at least twice of what it is. Some processors copy at
+ * a twentieth of their speed between places that are 16 bytes and whole pages
+ * apart, which is how malloc lays out blocks of a power of two: with the skew
+ * the next block begins a cache line off. */
+static size_t
+next_room(const bide__buffer *b, size_t n)
+{
+    size_t room = b->room ? b->room : FIRST_ROOM;
+    while (room < n)
+        room *= 2;
+    return room < LARGE || room % LARGE ? room : room + SKEW;
+}
+
 int
 bide__buffer_reserve(bide__buffer *b, size_t n)
 {
@@ -102,9 +117,7 @@ bide__buffer_reserve(bide__buffer *b, size_t n)
         compact(b);
         return 0;
     }
-    size_t room = b->room ? b->room : FIRST_ROOM;
-    while (room < len + n)
-        room *= 2;
+    size_t room = next_room(b, len + n);
     char *bytes = bide__realloc(NULL, room);
     if (!bytes)
         return BIDE_ENOMEMORY;

@@ -95,9 +95,9 @@ bide__loop_fini(bide_loop *l)
         close(l->wake_fds[1]);
     }
     bide__timers_fini(&l->timers);
-    bide__free(l->scratch);
+    bide__free(l->scratch_block);
     bide__free(l->batch);
-    l->scratch = NULL;
+    l->scratch = l->scratch_block = NULL;
     l->batch = NULL;
     bide__spares_fini(&l->spares);
 }

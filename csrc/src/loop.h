@@ -84,7 +84,7 @@ struct bide_loop {
     bide_link handles; /* bide__handle */
     size_t handle_count;
     bide_link notices;                 /* of I/O callbacks: bide__notice */
-    char *scratch;                     /* for reads of all streams */
+    char *scratch, *scratch_block;     /* for reads of all streams */
     struct bide__batch *batch;         /* for those of datagrams */
     bide__spares spares;               /* of their buffers */
     struct bide__readiness *readiness; /* made on first use, as the next */

@@ -23,6 +23,7 @@ struct bide_stream {
 
     bide__buffer in;
     bide_wait *reader;
+    size_t expected;    /* bytes that are on their way, while it waits */
     bide_task *granted; /* has bytes it did not consume yet; compared only */
     int read_end;       /* 0, BIDE_EEOF or an error */
     bool reading;

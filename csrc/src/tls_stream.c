@@ -10,7 +10,8 @@
 
 enum {
     RECORD = 16 * 1024,
-    BATCH = 64 * 1024 /* of ciphertext, handed down at a time */
+    BATCH = 128 * 1024, /* of ciphertext, handed down at a time */
+    OVERHEAD = 128      /* of a record at most */
 };
 
 static bide__tls *
@@ -102,21 +103,41 @@ decrypt(bide__tls *t)
     return n;
 }
 
+/* Of what is known to come as plaintext, without memory: by way of the stack.
+ */
+static void
+make_room(bide__tls *t)
+{
+    bide_stream *s = &t->stream;
+    bide__reader_make_room(s);
+    if (t->feed.len > RECORD && s->in.room - s->in.tail < RECORD)
+        bide__buffer_reserve(&s->in, t->feed.len + RECORD);
+}
+
+/* Whether OpenSSL could have more for us: asking it in vain costs as much as a
+ * small record. */
+static bool
+has_more(const bide__tls *t)
+{
+    return t->feed.len > 0 || SSL_has_pending(t->ssl) || t->feed.ended;
+}
+
 static void
 take_plaintext(bide__tls *t)
 {
     bide_stream *s = &t->stream;
     int n;
+    make_room(t);
     ERR_clear_error();
     do {
         n = decrypt(t);
-    } while (n > 0 && !t->failed);
+    } while (n > 0 && !t->failed && has_more(t));
     if (t->failed)
         return;
     int status = 0;
-    if (SSL_get_error(t->ssl, n) == SSL_ERROR_ZERO_RETURN)
+    if (n <= 0 && SSL_get_error(t->ssl, n) == SSL_ERROR_ZERO_RETURN)
         s->read_end = BIDE_EEOF;
-    else
+    else if (n <= 0)
         status = trouble(t, n);
     if (status) {
         fail(t, status);
@@ -184,9 +205,13 @@ encrypt(bide__tls *t, const uv_buf_t *buf, size_t *done)
     *done = 0;
     while (*done < buf->len && !bide_stream_unsent(t->stream.under)) {
         size_t left = buf->len - *done;
+        size_t piece = left < BATCH ? left : BATCH;
+        size_t records = piece / RECORD + 1;
+        if (bide__buffer_len(&t->out) == 0 && /* all of it at once */
+            bide__buffer_reserve(&t->out, piece + records * OVERHEAD))
+            return BIDE_ENOMEMORY;
         ERR_clear_error();
-        int n = SSL_write(t->ssl, buf->base + *done,
-                          left < BATCH ? (int)left : BATCH);
+        int n = SSL_write(t->ssl, buf->base + *done, (int)piece);
         if (n <= 0)
             return trouble(t, n);
         *done += (size_t)n;

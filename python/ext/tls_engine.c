@@ -364,23 +364,6 @@ bidepy_tls_read(bidepy_tls *e, char *out, size_t n, size_t *got)
     return bidepy_tls_read_some(e, out, n, UINT_MAX, got);
 }
 
-PyObject *
-bidepy_tls_read_bytes(bidepy_tls *e, size_t n)
-{
-    size_t got;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n);
-    if (!bytes)
-        return NULL;
-    int rc = read_once(e, PyBytes_AS_STRING(bytes), n, &got);
-    if (rc == BIDEPY_TLS_WANT || rc < 0) {
-        Py_DECREF(bytes);
-        return NULL;
-    }
-    if (got < n)
-        _PyBytes_Resize(&bytes, (Py_ssize_t)got);
-    return bytes;
-}
-
 int
 bidepy_tls_write(bidepy_tls *e, PyObject *data)
 {

@@ -80,11 +80,6 @@ int bidepy_tls_read(bidepy_tls *e, char *out, size_t n, size_t *got);
 int bidepy_tls_read_some(bidepy_tls *e, char *out, size_t n, unsigned records,
                          size_t *got);
 
-/** New bytes with one run of plaintext, from `n` bytes of records that have
- * just been fed; b"" at the end. NULL without an exception: there is none, the
- * records were about something else. */
-PyObject *bidepy_tls_read_bytes(bidepy_tls *e, size_t n);
-
 /** Encrypts all of `data` (bytes, or another contiguous buffer; not empty). */
 int bidepy_tls_write(bidepy_tls *e, PyObject *data);
 /** The same of memory. */

@@ -67,12 +67,7 @@ bidepy_tls_stream_try_read(PyObject *self, PyObject *const *args,
     if (n == 0 && !s->peer_ended)
         return bidepy_raise(s->base.st, BIDE_EWOULDBLOCK,
                             "TLSStream.try_read(): nothing is there yet");
-    n = n < max ? n : max;
-    PyObject *bytes =
-        PyBytes_FromStringAndSize(n ? s->bytes + s->head : NULL, (Py_ssize_t)n);
-    if (bytes && n)
-        bidepy_tls_consume(s, n);
-    return bytes;
+    return bidepy_tls_take(s, n < max ? n : max);
 }
 
 PyObject *

@@ -3,13 +3,8 @@
 
 #include <string.h>
 
-enum { CHUNK = 65536 };
-
-static char *
-front(bidepy_tls_stream *s)
-{
-    return s->bytes + s->head;
-}
+/* Ciphertext that a step decrypts: commonly, and at most. */
+enum { CHUNK = 65536, MOST = 262144 };
 
 /* -- one operation -------------------------------------------------------- */
 
@@ -29,7 +24,7 @@ static int
 check_some(bidepy_tls_stream *s, bidepy_op *op)
 {
     (void)op;
-    if (s->chunk || bidepy_tls_buffered(s))
+    if (bidepy_tls_buffered(s))
         return 0;
     int rc = not_yet(s);
     return rc == BIDE_EEOF ? 0 : rc;
@@ -52,10 +47,11 @@ find(bidepy_tls_stream *s, bidepy_op *op)
     size_t end = have < op->word.size ? have : op->word.size;
     size_t at = (size_t)op->wait.value.as.integer;
     for (; at + len <= end; at++) {
-        const char *hit = memchr(front(s) + at, sep[0], end - len - at + 1);
+        const char *front = bidepy_tls_front(s);
+        const char *hit = memchr(front + at, sep[0], end - len - at + 1);
         if (!hit)
             break;
-        at = (size_t)(hit - front(s));
+        at = (size_t)(hit - front);
         if (memcmp(hit, sep, len) == 0)
             return at + len;
     }
@@ -74,7 +70,7 @@ check_until(bidepy_tls_stream *s, bidepy_op *op)
 }
 
 static int
-go_on(bidepy_op *op, check_fn check, size_t most, bool whole)
+go_on(bidepy_op *op, check_fn check, size_t most, size_t want)
 {
     bidepy_tls_stream *s = bidepy_tls_stream_of(op);
     if (bide_stream_closed(s->base.stream))
@@ -83,7 +79,7 @@ go_on(bidepy_op *op, check_fn check, size_t most, bool whole)
     if (rc)
         return rc;
     while ((rc = check(s, op)) == BIDE_PARKED) {
-        rc = bidepy_tls_fill(s, op, most, whole && !bidepy_tls_buffered(s));
+        rc = bidepy_tls_fill(s, op, most, want);
         if (rc)
             break;
     }
@@ -125,26 +121,11 @@ release(bidepy_op *op)
 /* -- results -------------------------------------------------------------- */
 
 static PyObject *
-take(bidepy_tls_stream *s, size_t n)
-{
-    if (n == 0)
-        return PyBytes_FromStringAndSize(NULL, 0);
-    PyObject *bytes = PyBytes_FromStringAndSize(front(s), (Py_ssize_t)n);
-    if (bytes)
-        bidepy_tls_consume(s, n);
-    return bytes;
-}
-
-static PyObject *
 some_finish(bidepy_op *op)
 {
     bidepy_tls_stream *s = bidepy_tls_stream_of(op);
-    PyObject *chunk = s->chunk;
-    s->chunk = NULL;
-    if (chunk)
-        return chunk;
     size_t have = bidepy_tls_buffered(s);
-    return take(s, have < op->word.size ? have : op->word.size);
+    return bidepy_tls_take(s, have < op->word.size ? have : op->word.size);
 }
 
 static PyObject *
@@ -161,7 +142,7 @@ next_finish(bidepy_op *op)
 static PyObject *
 exact_finish(bidepy_op *op)
 {
-    return take(bidepy_tls_stream_of(op), op->word.size);
+    return bidepy_tls_take(bidepy_tls_stream_of(op), op->word.size);
 }
 
 static PyObject *
@@ -170,13 +151,14 @@ peek_finish(bidepy_op *op)
     bidepy_tls_stream *s = bidepy_tls_stream_of(op);
     size_t have = bidepy_tls_buffered(s);
     size_t n = have < op->word.size ? have : op->word.size;
-    return PyBytes_FromStringAndSize(n ? front(s) : NULL, (Py_ssize_t)n);
+    return PyBytes_FromStringAndSize(n ? bidepy_tls_front(s) : NULL,
+                                     (Py_ssize_t)n);
 }
 
 static PyObject *
 until_finish(bidepy_op *op)
 {
-    return take(bidepy_tls_stream_of(op), op->wait.u.io.len);
+    return bidepy_tls_take(bidepy_tls_stream_of(op), op->wait.u.io.len);
 }
 
 /* asyncio's IncompleteReadError(partial, expected); steals `expected`. */
@@ -185,9 +167,10 @@ raise_incomplete(bidepy_op *op, PyObject *expected)
 {
     bidepy_tls_stream *s = bidepy_tls_stream_of(op);
     PyObject *class = op->st->exc.incomplete_read;
+    size_t have = bidepy_tls_buffered(s);
     PyObject *error =
-        PyObject_CallFunction(class, "y#N", s->bytes + s->head,
-                              (Py_ssize_t)bidepy_tls_buffered(s), expected);
+        PyObject_CallFunction(class, "y#N", have ? bidepy_tls_front(s) : "",
+                              (Py_ssize_t)have, expected);
     if (error)
         PyErr_SetObject(class, error);
     Py_XDECREF(error);
@@ -233,7 +216,7 @@ line_fail(bidepy_op *op, int status)
     bidepy_tls_stream *s = bidepy_tls_stream_of(op);
     if (status != BIDE_EEOF)
         return until_fail(op, status);
-    return take(s, bidepy_tls_buffered(s));
+    return bidepy_tls_take(s, bidepy_tls_buffered(s));
 }
 
 /* -- kinds ---------------------------------------------------------------- */
@@ -241,26 +224,27 @@ line_fail(bidepy_op *op, int status)
 static int
 some_step(bidepy_op *op)
 {
-    return go_on(op, check_some, op->word.size, true);
+    return go_on(op, check_some, op->word.size, 0);
 }
 
 static int
 exact_step(bidepy_op *op)
 {
-    return go_on(op, check_exact, CHUNK, false);
+    size_t n = op->word.size, most = n < CHUNK ? CHUNK : n;
+    return go_on(op, check_exact, most < MOST ? most : MOST, n);
 }
 
 static int
 until_step(bidepy_op *op)
 {
-    return go_on(op, check_until, CHUNK, false);
+    return go_on(op, check_until, CHUNK, 0);
 }
 
 /* As exact, but the end of the stream is no error. */
 static int
 peek_step(bidepy_op *op)
 {
-    int rc = go_on(op, check_exact, CHUNK, false);
+    int rc = exact_step(op);
     return rc == BIDE_EEOF ? 0 : rc;
 }
 
@@ -422,7 +406,7 @@ bidepy_tls_stream_anext(PyObject *self)
 static int
 into_step(bidepy_op *op)
 {
-    return go_on(op, check_some, CHUNK, false);
+    return go_on(op, check_some, CHUNK, 0);
 }
 
 static int
@@ -454,7 +438,7 @@ into_finish(bidepy_op *op)
     if (n > (size_t)view->len)
         n = (size_t)view->len;
     if (n) {
-        memcpy(view->buf, front(s), n);
+        memcpy(view->buf, bidepy_tls_front(s), n);
         bidepy_tls_consume(s, n);
     }
     return PyLong_FromSize_t(n);

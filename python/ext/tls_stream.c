@@ -19,9 +19,8 @@ free_parts(bidepy_tls_stream *s)
     bide_event_unref(s->turned);
     bide_semaphore_unref(s->turn);
     bide_stream_unref(s->base.stream);
-    PyMem_Free(s->bytes);
+    Py_CLEAR(s->block);
     Py_CLEAR(s->error);
-    Py_CLEAR(s->chunk);
 }
 
 /* New, without layers and transport. */
@@ -310,7 +309,7 @@ move(PyObject *stream, bidepy_tls_stream *to)
     from->top = NULL;
     from->shaken = false;
     return bidepy_tls_buffered(from)
-               ? bidepy_tls_feed(&to->top->tls, from->bytes + from->head,
+               ? bidepy_tls_feed(&to->top->tls, bidepy_tls_front(from),
                                  bidepy_tls_buffered(from))
                : 0;
 }

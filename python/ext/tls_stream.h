@@ -5,7 +5,7 @@
  * - The transport's bytes are taken by one task at a time: the one that makes
  *   the handshake (`shaker`), after it the one that reads (`reader`).
  * - What has been fed to an engine has been read from it before anybody waits:
- *   plaintext nobody asked for yet lies in `bytes`, ciphertext in the
+ *   plaintext nobody asked for yet lies in `block`, ciphertext in the
  *   transport's buffer.
  * - What an engine has encrypted is sent, whatever becomes of the operation:
  *   the peer could not read what follows without it. */
@@ -25,15 +25,14 @@ typedef struct bidepy_tls_stream {
     bidepy_stream base; /* of the transport */
     bidepy_tls_layer *top;
     PyObject *error; /* why nothing can be read any more */
-    PyObject *chunk; /* what a read has decrypted, for its end */
     bidepy_op *reader, *shaker;
     bide_event *turned;   /* set for a moment when `shaker` leaves */
     bide_semaphore *turn; /* to write */
-    char *bytes;          /* plaintext: from `head` to `tail` of `room` */
-    size_t head, tail, room;
-    bool shaken;     /* the handshake is done */
-    bool peer_ended; /* close_notify came */
-    bool ended;      /* ours is sent */
+    PyObject *block;      /* bytes, for nobody else: plaintext from `head` */
+    size_t head, tail;    /* to `tail` of it; NULL when there is none */
+    bool shaken;          /* the handshake is done */
+    bool peer_ended;      /* close_notify came */
+    bool ended;           /* ours is sent */
     bool eof, eof_fed;
 } bidepy_tls_stream;
 
@@ -47,6 +46,13 @@ static inline size_t
 bidepy_tls_buffered(const bidepy_tls_stream *s)
 {
     return s->tail - s->head;
+}
+
+/** The first byte of plaintext; only if there is one. */
+static inline char *
+bidepy_tls_front(const bidepy_tls_stream *s)
+{
+    return PyBytes_AS_STRING(s->block) + s->head;
 }
 
 /* -- layers (tls_layer.c) ------------------------------------------------- */
@@ -80,10 +86,14 @@ int bidepy_tls_flush(bidepy_tls_stream *s);
 /** Decrypts all that has been fed: 0 or -1. */
 int bidepy_tls_drain(bidepy_tls_stream *s);
 
-/** Brings more plaintext, unless the transport has to be waited for: 0,
- * BIDE_PARKED or an error. `whole`: up to `most` bytes may go to `chunk`. */
+/** Brings more plaintext, from `most` bytes of ciphertext or so, unless the
+ * transport has to be waited for: 0, BIDE_PARKED or an error. `want`: how much
+ * is to be buffered in the end, 0 if that is not known. */
 int bidepy_tls_fill(bidepy_tls_stream *s, bidepy_op *op, size_t most,
-                    bool whole);
+                    size_t want);
+
+/** New bytes: the first `n`, which are no longer buffered. */
+PyObject *bidepy_tls_take(bidepy_tls_stream *s, size_t n);
 
 /** Drops `n` bytes from the front. */
 void bidepy_tls_consume(bidepy_tls_stream *s, size_t n);

@@ -261,8 +261,67 @@ test_tcp_read_granted_before_a_close(void **state)
     net_expect(&n, "c:close r:abc");
 }
 
+/* -- much at once --------------------------------------------------------- */
+
+enum { MUCH = 200000, PART = 25000 };
+
+/* Cancelled after its first part; the next read gets it all. */
+static void
+reads_much(actor *a)
+{
+    net *n = a->arg;
+    size_t len;
+
+    BEGIN(a);
+    bide_scope_init(&a->scope);
+    CHECK_INT(bide_scope_enter(&a->scope, &a->task, NULL), 0);
+    bide_stream_expect(n->stream, MUCH);
+    AWAIT(a, bide_stream_read_exact(n->stream, MUCH, &a->w));
+    CHECK_INT(a->rc, BIDE_ECANCELED);
+    CHECK_INT(bide_scope_leave(&a->scope), BIDE_ECANCELED);
+    bide_stream_expect(n->stream, MUCH + PART); /* never comes: no matter */
+    AWAIT_OK(a, bide_stream_read_exact(n->stream, MUCH, &a->w));
+    CHECK(memcmp(bide_stream_data(n->stream, &len), n->data, MUCH) == 0);
+    CHECK_INT(len, MUCH);
+    bide_stream_consume(n->stream, MUCH);
+    trace(a, "all");
+    END(a);
+}
+
+static void
+sends_much(actor *a)
+{
+    net *n = a->arg;
+    actor *reader = a->extra;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_yield(&a->w));
+    for (a->i = 0; a->i < MUCH / PART; a->i++) {
+        peer_send_bytes(n->peer, n->data + a->i * PART, PART);
+        AWAIT_UNTIL(a, a->i == MUCH / PART - 1 ||
+                           net_has(n->stream, (size_t)(a->i + 1) * PART));
+        if (a->i == 0)
+            bide_scope_cancel(&reader->scope, number(0));
+    }
+    END(a);
+}
+
+static void
+test_tcp_read_exact_of_much(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    n.data = malloc(MUCH);
+    for (int i = 0; i < MUCH; i++)
+        n.data[i] = (char)(i * 7 + i / 251);
+    actor *reader = net_spawn(&n, "r", reads_much);
+    net_spawn(&n, "s", sends_much)->extra = reader;
+    net_expect(&n, "r:all");
+}
+
 TEST_MAIN("tcp read", T(tcp_echo), T(tcp_read_takes_at_most_what_was_asked),
           T(tcp_bytes_not_consumed_stay), T(tcp_read_exact_across_segments),
           T(tcp_read_until_across_segments),
           T(tcp_read_until_over_its_limit_is_an_error),
-          T(tcp_read_granted_before_a_close))
+          T(tcp_read_granted_before_a_close), T(tcp_read_exact_of_much))

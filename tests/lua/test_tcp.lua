@@ -97,6 +97,18 @@ function test_tcp_read_exact_across_segments()
     end)
 end
 
+function test_tcp_read_exact_of_much()
+    with_pair(function(a, b)
+        local part = ("0123456789abcdefghijklmno"):rep(1000)
+        for _ = 1, 8 do
+            bide.timeout(0.001, b.read, b, 8 * #part)
+            a:write(part)
+        end
+        eq(b:read(8 * #part) == part:rep(8), true)
+        eq(b:buffered(), 0)
+    end)
+end
+
 function test_tcp_read_until_across_segments()
     with_pair(function(a, b)
         local reader = bide.spawn(function()

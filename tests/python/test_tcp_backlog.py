@@ -13,6 +13,19 @@ from test_tcp import pair, read_all, with_pair
 BIG = os.urandom(4 << 20)
 
 
+def test_tcp_read_exact_of_much():
+    async def test(a, b):
+        data = BIG[:200_000]
+        for at in range(0, len(data), 25_000):
+            with bide.move_on_after(0.001):
+                await b.read_exact(len(data))
+            await a.write(data[at:at + 25_000])
+        assert await b.read_exact(len(data)) == data
+        assert b.buffered == 0
+
+    with_pair(test)
+
+
 def test_tcp_write_many_sends_all_in_order():
     async def test(a, b):
         parts = [bytes([i]) * (i % 7) for i in range(200)]
