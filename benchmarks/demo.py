@@ -49,7 +49,7 @@ def row(results, server, connections):
         f"{connections:>5}  {server.title}",
         f"{figure('rate'):,.0f}",
         against("rate"),
-        f"{figure('user_us') + figure('sys_us'):.2f}",
+        f"{figure('cpu_us'):.2f}",
         f"{figure('user_us'):.2f}",
         f"{figure('sys_us'):.2f}",
         less("user_us"),

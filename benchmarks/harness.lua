@@ -71,9 +71,9 @@ function runners.luv()
     end
 end
 
--- Debian has copas for Lua up to 5.3; it is plain Lua and works in 5.4.
+-- Debian has copas for Lua up to 5.2; it is plain Lua and works in 5.4.
 function runners.copas()
-    package.path = package.path .. ";/usr/share/lua/5.3/?.lua"
+    package.path = package.path .. ";/usr/share/lua/5.2/?.lua"
     local found, copas = pcall(require, "copas")
     return found and function(fn, n)
         local elapsed

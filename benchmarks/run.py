@@ -16,6 +16,7 @@ import time
 
 import echo_rounds
 import groups
+import io_rows
 import machine
 import memory
 import micro
@@ -57,8 +58,16 @@ def run_benches(options, group, store, notes):
     progress.end()
 
 
+def run_rows(options, store, notes):
+    langs = (options.lang,) if options.lang else groups.LANGUAGES
+    duration = 400 if options.quick else 1000
+    store.benches.update(
+        io_rows.run(options.rounds, duration, langs, options.only, notes)
+    )
+
+
 def run_echo(options, store, notes):
-    rounds, duration = (3, 1000) if options.quick else (5, 2000)
+    rounds, duration = (3, 600) if options.quick else (5, 2000)
     servers = echo_rounds.SERVERS
     steps = rounds * len(servers) * len(echo_rounds.CONNECTIONS)
     progress = table.Progress(steps)
@@ -72,6 +81,8 @@ def run_echo(options, store, notes):
 def run_group(options, group, store):
     notes = []
     run_benches(options, group, store, notes)
+    if group == "io":
+        run_rows(options, store, notes)
     if group == "io" and options.whole_groups:
         run_echo(options, store, notes)
         for tables in (memory.measure(notes), syscalls.measure(notes)):

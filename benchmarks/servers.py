@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import json
+import pathlib
+import re
 import select
 import subprocess
 import tempfile
@@ -23,9 +25,17 @@ START_SECONDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Server:
+    lang: str
+    impl: str  # as in the tables of the bench programs
     title: str
     command: tuple[str, ...]
-    bide: bool = False  # ours: its absence is a failure, not a note
+    # How it can be talked to.
+    kinds: tuple[str, ...] = ("tcp", "unix", "tls", "udp")
+
+    @property
+    def bide(self):
+        """Ours: its absence is a failure, not a note."""
+        return self.impl == "bide"
 
 
 class NoServer(Exception):
@@ -40,28 +50,54 @@ def _lua(file):
     return (lua() or "lua5.4", str(ECHO / file))
 
 
-BIDE_PYTHON = Server("bide, Python", _python("echo_bide.py"), bide=True)
-BIDE_LUA = Server("bide, Lua", _lua("echo_bide.lua"), bide=True)
-BIDE_C = Server("bide, C", (program("echo_bide"),), bide=True)
-LIBUV = Server("libuv, C", (program("echo_uv"),))
-ASYNCIO = Server("asyncio streams", _python("echo_asyncio_streams.py"))
-UVLOOP = Server(
-    "uvloop streams", _python("echo_asyncio_streams.py", "--uvloop")
+def _asyncio(impl, title, *options):
+    return Server("python", impl, title, _python("echo_asyncio.py", *options))
+
+
+BIDE_PYTHON = Server("python", "bide", "bide, Python", _python("echo_bide.py"))
+BIDE_LUA = Server("lua", "bide", "bide, Lua", _lua("echo_bide.lua"))
+BIDE_C = Server("c", "bide", "bide, C", (program("echo_bide"),))
+LIBUV = Server(
+    "c", "libuv", "libuv, C", (program("echo_uv"),), ("tcp", "unix", "udp")
 )
-CQUEUES = Server("cqueues", _lua("echo_cqueues.lua"))
+BIDE_LOOP = _asyncio(
+    "bide loop", "asyncio streams, bide's loop", "--loop", "bide"
+)
+ASYNCIO = _asyncio("asyncio", "asyncio streams")
+UVLOOP = _asyncio("uvloop", "uvloop streams", "--loop", "uvloop")
+ASYNCIO_PROTOCOL = _asyncio("", "asyncio protocol", "--protocol")
+UVLOOP_PROTOCOL = _asyncio(
+    "", "uvloop protocol", "--protocol", "--loop", "uvloop"
+)
+TRIO = Server("python", "trio", "trio", _python("echo_trio.py"))
+CQUEUES = Server(
+    "lua",
+    "cqueues",
+    "cqueues",
+    _lua("echo_cqueues.lua"),
+    ("tcp", "unix", "tls"),
+)
+LUV = Server(
+    "lua", "luv", "luv", _lua("echo_luv.lua"), ("tcp", "unix", "udp")
+)
+COPAS = Server(
+    "lua", "copas", "copas", _lua("echo_copas.lua"), ("tcp", "unix", "udp")
+)
 
 SERVERS = (
     BIDE_PYTHON,
     BIDE_LUA,
     BIDE_C,
     LIBUV,
+    BIDE_LOOP,
     ASYNCIO,
-    Server("asyncio protocol", _python("echo_asyncio_protocol.py")),
+    ASYNCIO_PROTOCOL,
     UVLOOP,
-    Server("uvloop protocol", _python("echo_asyncio_protocol.py", "--uvloop")),
-    Server("trio", _python("echo_trio.py")),
+    UVLOOP_PROTOCOL,
+    TRIO,
     CQUEUES,
-    Server("luv", _lua("echo_luv.lua")),
+    LUV,
+    COPAS,
 )
 
 
@@ -76,8 +112,9 @@ def last_words(errors):
 def _read_port(process, errors, seconds):
     ready, _, _ = select.select([process.stdout], [], [], seconds)
     line = process.stdout.readline() if ready else b""
-    if line.strip().isdigit():
-        return int(line)
+    # A number, or a sentence that ends in one.
+    if found := re.search(rb"(\d+)\s*$", line):
+        return int(found[1])
     process.kill()
     process.wait()
     errors.seek(0)
@@ -85,18 +122,16 @@ def _read_port(process, errors, seconds):
 
 
 @contextlib.contextmanager
-def running(server, wrapper=(), seconds=START_SECONDS):
-    """The process and port of a server started for the block; `wrapper` is
-    put before its command, and it has `seconds` to come up."""
+def started(command, wrapper=(), seconds=START_SECONDS):
+    """A server's process and the port that it prints, for the block; `wrapper`
+    is put before the command, and it has `seconds` to come up."""
     cpu, _ = cores()
     raise_file_limit()
     with tempfile.TemporaryFile() as errors:
         try:
             with children_on(cpu):
                 process = subprocess.Popen(
-                    [*wrapper, *server.command],
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
+                    [*wrapper, *command], stdout=subprocess.PIPE, stderr=errors
                 )
         except OSError as error:
             raise NoServer(str(error)) from None
@@ -108,21 +143,82 @@ def running(server, wrapper=(), seconds=START_SECONDS):
                 process.kill()
 
 
-def load(process, port, connections, *, warmup=300, duration=1000):
-    """What the load generator measured, as a dict."""
+def running(server, wrapper=(), seconds=START_SECONDS):
+    """The server over TCP."""
+    return started(server.command, wrapper, seconds)
+
+
+def certificate(directory):
+    """A file with a certificate for localhost and its key."""
+    key, cert = f"{directory}/key.pem", f"{directory}/cert.pem"
+    try:
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-nodes", "-days", "2"),
+                *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+                *("-subj", "/CN=localhost", "-keyout", key, "-out", cert),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NoServer(f"no certificate: {error}") from None
+    pem = pathlib.Path(directory, "both.pem")
+    pem.write_text(pathlib.Path(cert).read_text() + pathlib.Path(key).read_text())
+    return str(pem)
+
+
+@contextlib.contextmanager
+def serving(server, kind):
+    """The server over a transport: its process, and the options that tell the
+    load generator where it is."""
+    with tempfile.TemporaryDirectory() as directory:
+        arguments, where = [kind], []
+        if kind == "unix":
+            arguments.append(f"{directory}/socket")
+            where = ["--unix", arguments[-1]]
+        elif kind == "tls":
+            arguments.append(certificate(directory))
+            where = ["--tls", "1"]
+        elif kind == "udp":
+            where = ["--udp", "1"]
+        with started([*server.command, *arguments]) as (process, port):
+            yield process, where if kind == "unix" else [
+                *where,
+                *("--port", str(port)),
+            ]
+
+
+def cpu_seconds(pid):
+    """What a process has used so far, all its threads."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    stats = [(task / "schedstat").read_text() for task in tasks]
+    return sum(int(stat.split()[0]) for stat in stats) / 1e9
+
+
+def load(process, where, connections, *, warmup=300, duration=1000, more=()):
+    """What the load generator measured, as a dict; `where`: a port, or options
+    of its."""
     _, cpu = cores()
+    if isinstance(where, int):
+        where = ("--port", str(where))
     command = [
-        *(program("load"), "--port", str(port), "--pid", str(process.pid)),
+        *(program("load"), *where, "--pid", str(process.pid)),
         *("--connections", str(connections)),
         *("--warmup", str(warmup), "--duration", str(duration)),
+        *more,
     ]
     try:
         with children_on(cpu):
             run = subprocess.run(
-                command, capture_output=True, text=True, check=False
+                command,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
             )
-    except OSError as error:
-        raise NoServer(f"no load generator: {error}") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoServer(f"no load: {error}") from None
     if run.returncode:
         raise NoServer(f"under load: {run.stderr.strip()}")
     return json.loads(run.stdout)

@@ -1,4 +1,7 @@
-/* echo_bide - bide's streams from C: a task per connection. Prints its port. */
+/* echo_bide - bide's streams from C, a task per connection, and its datagrams.
+ * Prints its port.
+ *
+ *   echo_bide [tcp | unix PATH | tls PEM | udp] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +23,19 @@ typedef struct connection {
 typedef struct server {
     bide_task task;
     bide_wait wait;
+    const char *kind, *argument;
     bide_listener *listener;
     enum { NEW, LISTENING, ACCEPTING } at;
 } server;
+
+typedef struct datagrams {
+    bide_task task;
+    bide_wait wait;
+    bide_udp *socket;
+    bide_datagram *held; /* being sent back */
+} datagrams;
+
+enum { DATAGRAMS = 64 }; /* at most, at once */
 
 static void
 check(int status, const char *what)
@@ -89,18 +102,41 @@ connection_start(bide_loop *l, bide_stream *s)
     bide_wait_init(&c->wait, &c->task);
     bide_task_init(&c->task, connection_resume);
     c->task.host = c;
-    check(bide_tcp_nodelay(s, true), "nodelay");
+    bide_tcp_nodelay(s, true); /* a Unix socket has none to set */
     check(bide_task_start(&c->task, l, NULL, NULL), "connection");
+}
+
+static int
+server_listen(server *s)
+{
+    s->at = LISTENING;
+    if (strcmp(s->kind, "unix") == 0)
+        return bide_unix_listen(s->argument, NULL, &s->wait);
+    return bide_tcp_listen("127.0.0.1", 0, NULL, &s->wait);
+}
+
+static void
+announce(int port)
+{
+    printf("%d\n", port);
+    fflush(stdout);
 }
 
 static void
 server_listening(server *s)
 {
-    bide_address a;
+    bide_address a = {.port = 0};
     s->listener = s->wait.value.as.ptr;
-    check(bide_listener_address(s->listener, &a), "address");
-    printf("%d\n", a.port);
-    fflush(stdout);
+    if (strcmp(s->kind, "tls") == 0) {
+        bide_tls_config config = {.server = true, .cert_file = s->argument};
+        bide_tls_context *c;
+        check(bide_tls_context_new(&config, &c, NULL, 0), "certificate");
+        check(bide_tls_serve(s->listener, c), "tls");
+        bide_tls_context_unref(c);
+    }
+    if (strcmp(s->kind, "unix") != 0)
+        check(bide_listener_address(s->listener, &a), "address");
+    announce(a.port);
 }
 
 static void
@@ -112,8 +148,7 @@ server_resume(bide_task *t)
         status = bide_wait_take(&s->wait);
     while (status == 0) {
         if (s->at == NEW) {
-            s->at = LISTENING;
-            status = bide_tcp_listen("127.0.0.1", 0, NULL, &s->wait);
+            status = server_listen(s);
             continue;
         }
         if (s->at == LISTENING)
@@ -126,16 +161,59 @@ server_resume(bide_task *t)
     check(status, "server");
 }
 
+/** Sends back what has come, all at once. */
+static int
+datagrams_send(datagrams *d)
+{
+    bide_message list[DATAGRAMS];
+    size_t count = 0;
+    d->held = d->wait.value.as.ptr;
+    for (bide_datagram *g = d->held; g; g = g->next)
+        list[count++] =
+            (bide_message){.data = g->data, .len = g->len, .to = &g->from};
+    return bide_udp_send_many(d->socket, list, count, &d->wait);
+}
+
+static void
+datagrams_resume(bide_task *t)
+{
+    datagrams *d = t->host;
+    bide_address a;
+    int status = d->socket ? bide_wait_take(&d->wait)
+                           : bide_udp_bind("127.0.0.1", 0, NULL, &d->wait);
+    if (!d->socket && status == 0) {
+        d->socket = d->wait.value.as.ptr;
+        check(bide_udp_local(d->socket, &a), "address");
+        announce(a.port);
+        status = bide_udp_recv_many(d->socket, DATAGRAMS, &d->wait);
+    }
+    while (status == 0) {
+        if (d->held) {
+            bide_udp_free(d->socket, d->held);
+            d->held = NULL;
+            status = bide_udp_recv_many(d->socket, DATAGRAMS, &d->wait);
+        } else {
+            status = datagrams_send(d);
+        }
+    }
+    check(status, "datagrams");
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
     bide_loop *l;
-    server s = {.at = NEW};
+    server s = {.kind = argc > 1 ? argv[1] : "tcp",
+                .argument = argc > 2 ? argv[2] : NULL,
+                .at = NEW};
+    datagrams d = {.socket = NULL};
+    bool udp = strcmp(s.kind, "udp") == 0;
+    bide_task *first = udp ? &d.task : &s.task;
     check(bide_loop_new(NULL, &l), "loop");
-    bide_wait_init(&s.wait, &s.task);
-    bide_task_init(&s.task, server_resume);
-    s.task.host = &s;
-    check(bide_task_start(&s.task, l, NULL, NULL), "start");
+    bide_task_init(first, udp ? datagrams_resume : server_resume);
+    bide_wait_init(udp ? &d.wait : &s.wait, first);
+    first->host = udp ? (void *)&d : &s;
+    check(bide_task_start(first, l, NULL, NULL), "start");
     check(bide_loop_run(l, NULL), "run");
     return 0;
 }
