@@ -666,7 +666,7 @@ enum {
     BIDE_TASK_DONE
 };
 
-/** A unit of scheduling in memory of the host. The fields up to `name` are
+/** A unit of scheduling in memory of the host. The fields up to `struck` are
  * private. */
 struct bide_task {
     bide_link ready;
@@ -687,6 +687,10 @@ struct bide_task {
     uint8_t racing;
     bool background;
     bool attached;
+    /** NULL, or for a task that something else drives: called when a
+     * cancellation strikes it while it does not wait in the core. May only note
+     * that: it runs in the midst of the cancellation. */
+    void (*struck)(bide_task *self);
     /** For reports; kept, never freed. `name` may be NULL. */
     const char *name;
     bide_site site;

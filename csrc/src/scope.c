@@ -52,6 +52,15 @@ reach(bide_scope *s, bide_link *work)
     bide__list_append(work, &s->pending);
 }
 
+static void
+strike(bide_task *t)
+{
+    if (t->struck && !t->waits)
+        t->struck(t);
+    else
+        bide__wait_cancel_task(t);
+}
+
 /* Breadth first, without recursion: trees may be deep. Waking only appends to
  * the ready queue, so the tree does not change meanwhile. */
 static void
@@ -64,7 +73,7 @@ spread(bide_scope *s)
     while (!bide__list_empty(work)) {
         s = bide__of(bide__list_pop(work), bide_scope, pending);
         if (s->task && s->task->scope == s)
-            bide__wait_cancel_task(s->task);
+            strike(s->task);
         bide_link *i;
         for (i = s->children.next; i != &s->children; i = i->next)
             reach(bide__of(i, bide_scope, sibling), work);

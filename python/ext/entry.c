@@ -5,42 +5,26 @@
  * drops it. So one left out of order stays until all inside it are gone.
  * Invariant: task->entered mirrors the core's chain above the task's base. */
 #include "bidepy.h"
+#include "asyncio/bridge.h"
 
 int
 bidepy_enter(bidepy_entry *e, bidepy_task *task, bide_token *token,
              PyObject *owner)
 {
+    bool aio = bidepy_is_proxy(task);
+    if (aio && bidepy_block_prepare(e, task))
+        return BIDE_EHOST;
     int rc = bide_scope_enter(&e->scope, &task->task, token);
     if (rc)
         return rc;
-    e->left = false;
+    e->left = e->sent = false;
     e->task = task;
     e->owner = Py_NewRef(owner);
     e->outer = task->entered;
     task->entered = e;
+    if (aio)
+        bidepy_block_entered(task);
     return 0;
-}
-
-int
-bidepy_refuse_block(bidepy_task *task)
-{
-    if (!bidepy_is_proxy(task))
-        return 0;
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "timeouts, shields, tokens and groups of bide's are for "
-        "native tasks: in a task of asyncio's use asyncio.timeout() "
-        "and asyncio.TaskGroup, or spawn() a native task for this "
-        "part");
-    return -1;
-}
-
-int
-bidepy_enter_block(bidepy_entry *e, bidepy_task *task, bide_token *token,
-                   PyObject *owner)
-{
-    return bidepy_refuse_block(task) ? BIDE_EHOST
-                                     : bidepy_enter(e, task, token, owner);
 }
 
 /* Takes the innermost entry off the list. May free it. */
@@ -55,6 +39,16 @@ pop(bidepy_task *task)
     if (e->ended)
         e->ended(e);
     Py_DECREF(owner);
+}
+
+static int
+leave_innermost(bidepy_task *task)
+{
+    bidepy_entry *e = task->entered;
+    bidepy_left left = {e->sent, e->requests};
+    int rc = bide_scope_leave(&e->scope);
+    pop(task);
+    return bidepy_is_proxy(task) ? bidepy_block_left(task, &left, rc) : rc;
 }
 
 int
@@ -74,12 +68,10 @@ bidepy_leave(bidepy_entry *e)
                         "an asynchronous generator");
         return BIDE_EHOST;
     }
-    int rc = bide_scope_leave(&e->scope);
-    pop(task);
-    while (task->entered && task->entered->left) {
-        bide_scope_leave(&task->entered->scope);
-        pop(task);
-    }
+    int rc = leave_innermost(task);
+    while (task->entered && task->entered->left)
+        if (leave_innermost(task) == BIDE_EHOST)
+            rc = BIDE_EHOST;
     return rc;
 }
 

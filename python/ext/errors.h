@@ -15,6 +15,13 @@ PyObject *bidepy_raise(bidepy_state *st, int code, const char *format, ...);
 /** Sets Cancelled with the reason of what cancelled `task`. Returns NULL. */
 PyObject *bidepy_raise_cancelled(bidepy_state *st, bide_task *task);
 
+/** Whether `exc` closes a coroutine, maybe after its task and its loop. */
+static inline bool
+bidepy_is_closing(PyObject *exc)
+{
+    return PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit) != 0;
+}
+
 /** Whether `exc` (a type or an instance) is an asyncio.CancelledError. */
 static inline bool
 bidepy_is_cancelled(bidepy_state *st, PyObject *exc)

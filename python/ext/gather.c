@@ -109,6 +109,8 @@ finish_gather(bidepy_op *op)
     bidepy_group *group = (bidepy_group *)op->owner;
     if (bidepy_group_close(group) == BIDE_EHOST)
         return NULL;
+    if (bidepy_group_passes_interrupt(group))
+        return NULL;
     if (group->errors)
         return bidepy_reraise(PyList_GET_ITEM(group->errors, 0));
     if (bidepy_group_passes_cancel(group, op))
@@ -122,6 +124,7 @@ static const bidepy_op_kind gather_kind = {
     .finish = finish_gather,
     .release = release_group,
     .drop = drop_group,
+    .interrupt = bidepy_group_interrupt,
     .flags = BIDEPY_OP_NO_RACE,
 };
 
@@ -164,6 +167,8 @@ finish_race(bidepy_op *op)
     bidepy_group *group = (bidepy_group *)op->owner;
     if (bidepy_group_close(group) == BIDE_EHOST)
         return NULL;
+    if (bidepy_group_passes_interrupt(group))
+        return NULL;
     bidepy_task *first = (bidepy_task *)group->first;
     if (first->outcome == BIDEPY_RESULT)
         return Py_NewRef(first->result);
@@ -179,6 +184,7 @@ static const bidepy_op_kind race_kind = {
     .finish = finish_race,
     .release = release_group,
     .drop = drop_group,
+    .interrupt = bidepy_group_interrupt,
     .flags = BIDEPY_OP_NO_RACE,
 };
 

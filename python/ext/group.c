@@ -143,6 +143,27 @@ bidepy_group_join(bidepy_group *self, bidepy_op *op)
     return bide_park_for(&self->body.scope, &op->wait);
 }
 
+void
+bidepy_group_interrupt(bidepy_op *op, PyObject *message)
+{
+    bidepy_group *self = (bidepy_group *)op->owner;
+    self->interrupted = true;
+    Py_XSETREF(self->message, Py_XNewRef(message));
+    bidepy_group_cancel(self, message);
+}
+
+bool
+bidepy_group_passes_interrupt(bidepy_group *self)
+{
+    if (!self->interrupted)
+        return false;
+    if (self->message)
+        PyErr_SetObject(self->st->exc.cancelled_base, self->message);
+    else
+        PyErr_SetNone(self->st->exc.cancelled_base);
+    return true;
+}
+
 int
 bidepy_group_close(bidepy_group *self)
 {

@@ -24,7 +24,9 @@ struct bidepy_group {
     PyObject *errors; /* list of exceptions, or NULL */
     PyObject *first;  /* the task that ended first (FIRST_END) */
     PyObject *reason;
+    PyObject *message; /* of an asyncio cancel() of the parent as it waited */
     uint8_t policy, phase;
+    bool interrupted;     /* there was one */
     bool cancel_called;   /* by TaskGroup.cancel() */
     bool child_cancelled; /* some task ended with Cancelled */
 };
@@ -49,6 +51,14 @@ int bidepy_group_join(bidepy_group *self, bidepy_op *op);
 /** Leaves the group's scopes, once joined or when giving up: as bidepy_leave.
  * Then the group is over. */
 int bidepy_group_close(bidepy_group *self);
+
+/** bidepy_op_kind.interrupt for that wait: cancels the tasks, and lets the wait
+ * go on. */
+void bidepy_group_interrupt(bidepy_op *op, PyObject *message);
+
+/** After the close: sets CancelledError and returns true when it was
+ * interrupted. */
+bool bidepy_group_passes_interrupt(bidepy_group *self);
 
 /** After the close: sets Cancelled and returns true when a task was cancelled
  * from outside of the group, so that the parent is to end too. */

@@ -59,6 +59,8 @@ finish_exit(bidepy_op *op)
         return NULL;
     if (self->errors)
         return raise_errors(self);
+    if (bidepy_group_passes_interrupt(self))
+        return NULL;
     if (cancelled)
         return PyBool_FromLong(self->cancel_called && rc != 0);
     if (!exc && bidepy_group_passes_cancel(self, op))
@@ -81,6 +83,7 @@ static const bidepy_op_kind exit_kind = {
     .start = start_exit,
     .finish = finish_exit,
     .release = release_exit,
+    .interrupt = bidepy_group_interrupt,
     .flags = BIDEPY_OP_NO_RACE,
 };
 
@@ -120,8 +123,6 @@ group_aenter(PyObject *group, PyObject *unused)
     bidepy_task *task = bidepy_task_here(self->st);
     if (!task)
         return bidepy_raise_no_task(self->st, "TaskGroup");
-    if (bidepy_refuse_block(task))
-        return NULL;
     if (bidepy_group_open(self, task))
         return NULL;
     return bidepy_ready(self->st, group);
@@ -228,6 +229,7 @@ group_traverse(PyObject *group, visitproc visit, void *arg)
     Py_VISIT(self->errors);
     Py_VISIT(self->first);
     Py_VISIT(self->reason);
+    Py_VISIT(self->message);
     return 0;
 }
 
@@ -249,6 +251,7 @@ group_dealloc(PyObject *group)
     Py_XDECREF(self->errors);
     Py_XDECREF(self->first);
     Py_XDECREF(self->reason);
+    Py_XDECREF(self->message);
     bidepy_free(self, NULL);
 }
 

@@ -39,6 +39,10 @@ typedef struct bidepy_op_kind {
      * bide_wait_drop. */
     int (*take)(bidepy_op *op);
     void (*drop)(bidepy_op *op);
+    /** asyncio's cancel() of the task that waits, with its message (borrowed,
+     * may be NULL), for an operation that has to end what it began before it
+     * raises CancelledError. NULL: the wait ends at once. */
+    void (*interrupt)(bidepy_op *op, PyObject *message);
 } bidepy_op_kind;
 
 /** An awaitable: starts when it is awaited, once. */
@@ -78,6 +82,17 @@ int bidepy_op_distinct(PyObject *const *args, Py_ssize_t nargs,
 
 /** Sets the exception for an operation that was awaited already. */
 void bidepy_op_raise_used(const bidepy_op *self);
+
+/** Tells what a task waits for (NULL: nothing) of asyncio's cancel(), if it
+ * wants to know: then true, and it will raise CancelledError. */
+static inline bool
+bidepy_op_interrupt(bidepy_op *op, PyObject *message)
+{
+    if (!op || !op->kind->interrupt)
+        return false;
+    op->kind->interrupt(op, message == Py_None ? NULL : message);
+    return true;
+}
 
 /** Ends an operation without a result; for a task that ends while it waits. */
 void bidepy_op_drop(bidepy_op *self);

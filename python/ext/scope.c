@@ -146,7 +146,7 @@ scope_enter(PyObject *scope, PyObject *unused)
     bide_scope_init(&self->entry.scope);
     if (self->mode == SHIELD)
         bide_scope_shield(&self->entry.scope, self->duration);
-    int rc = bidepy_enter_block(&self->entry, task, NULL, scope);
+    int rc = bidepy_enter(&self->entry, task, NULL, scope);
     if (rc)
         return bidepy_raise(self->st, rc, NULL);
     self->used = true;
@@ -169,10 +169,22 @@ raise_timeout(PyObject *cause)
     return NULL;
 }
 
+/* The coroutine of an asyncio task that was dropped, maybe with its loop: what
+ * it has entered goes with the stand-in. */
+static bool
+is_closed_late(scope_object *self, PyObject *exc)
+{
+    bidepy_task *task = self->entry.task;
+    return self->used && bidepy_is_closing(exc) &&
+           (!task || (bidepy_is_proxy(task) && task->entered != &self->entry));
+}
+
 static PyObject *
 leave(scope_object *self, PyObject *exc)
 {
     uint32_t flags = self->entry.scope.flags;
+    if (is_closed_late(self, exc))
+        Py_RETURN_FALSE;
     int rc = bidepy_leave(&self->entry);
     if (rc == BIDE_EHOST)
         return NULL;

@@ -43,7 +43,12 @@ bidepy_task_of(bide_task *t)
 /** The stand-in of the asyncio task that runs on this thread, borrowed, or NULL
  * (asyncio/proxy.c). */
 bidepy_task *bidepy_proxy_here(bidepy_state *st);
-bool bidepy_is_proxy(const bidepy_task *task);
+
+static inline bool
+bidepy_is_proxy(const bidepy_task *task)
+{
+    return task->task.struck != NULL;
+}
 
 /** The native task, or the stand-in of an eager task of asyncio that runs
  * inside its step. */
@@ -124,20 +129,18 @@ struct bidepy_entry {
     PyObject *owner;
     void (*ended)(bidepy_entry *self);
     bool left; /* out of order: goes when it is the innermost */
+    /* In a task of asyncio's (asyncio/blocks.c): */
+    bool sent;     /* the task was cancelled for it */
+    long requests; /* task.cancelling() as it was entered */
 };
 
 /** Enters `e`, whose scope is initialised, for `task`. 0 or an error. */
 int bidepy_enter(bidepy_entry *e, bidepy_task *task, bide_token *token,
                  PyObject *owner);
 
-/** The same for a `with` block: refused (-1, BIDE_EHOST) with RuntimeError in a
- * task of asyncio's, whose other waits the core does not know. */
-int bidepy_refuse_block(bidepy_task *task);
-int bidepy_enter_block(bidepy_entry *e, bidepy_task *task, bide_token *token,
-                       PyObject *owner);
-
 /** Leaves `e`: as bide_scope_leave; BIDE_EHOST with RuntimeError when it is not
- * the innermost. May free the owner. */
+ * the innermost. 0 too when an asyncio task was cancelled by others as well.
+ * May free the owner. */
 int bidepy_leave(bidepy_entry *e);
 
 /** The task has ended: takes all of its entries off. */

@@ -241,7 +241,7 @@ token_enter(PyObject *token, PyObject *unused)
         return PyErr_NoMemory();
     bide_scope_init(&b->entry.scope);
     b->entry.ended = free_block;
-    int rc = bidepy_enter_block(&b->entry, task, k, token);
+    int rc = bidepy_enter(&b->entry, task, k, token);
     if (rc) {
         PyMem_Free(b);
         return bidepy_raise(self->st, rc, NULL);
@@ -264,6 +264,8 @@ token_exit(PyObject *token, PyObject *const *args, Py_ssize_t nargs)
 {
     bidepy_state *st = bidepy_of(token);
     bidepy_entry *e = find_block(bidepy_task_acting(st), token);
+    if (!e && nargs > 1 && bidepy_is_closing(args[1]))
+        Py_RETURN_FALSE;
     if (!e) {
         PyErr_SetString(PyExc_RuntimeError,
                         "a CancelToken's block has to be left by the task that "

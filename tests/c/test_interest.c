@@ -229,6 +229,53 @@ drive_body(actor *a)
 }
 
 static void
+count_struck(bide_task *t)
+{
+    driven *o = (driven *)(void *)((char *)t - offsetof(driven, task));
+    o->told++;
+}
+
+static void
+never_resumed(bide_task *t)
+{
+    (void)t;
+    CHECK(!"a task that does not wait is not resumed");
+}
+
+static void
+test_attached_task_is_told_what_strikes_it_while_it_does_not_wait(void **state)
+{
+    (void)state;
+    driven o = {.resumed = 0};
+    bide_scope outer, inner, shield;
+    world_begin_real(&o.wd);
+    bide_task_init(&o.task, never_resumed);
+    o.task.struck = count_struck;
+    assert_int_equal(bide_task_attach(&o.task, o.wd.loop, NULL), 0);
+    bide_scope_init(&outer);
+    bide_scope_init(&inner);
+    bide_scope_init(&shield);
+    bide_scope_shield(&shield, BIDE_FOREVER);
+    assert_int_equal(bide_scope_enter(&outer, &o.task, NULL), 0);
+    assert_int_equal(bide_scope_enter(&shield, &o.task, NULL), 0);
+    assert_int_equal(bide_scope_enter(&inner, &o.task, NULL), 0);
+    bide_scope_cancel(&outer, BIDE_NO_VALUE);
+    assert_int_equal(o.told, 0);
+    bide_scope_cancel(&inner, BIDE_NO_VALUE);
+    assert_int_equal(o.told, 1);
+    bide_scope_cancel(&inner, BIDE_NO_VALUE);
+    assert_int_equal(o.told, 1);
+    assert_int_equal(bide_scope_leave(&inner), BIDE_ECANCELED);
+    bide_wait_init(&o.wait, &o.task);
+    assert_int_equal(bide_park(&o.wait), BIDE_PARKED);
+    bide_scope_cancel(&shield, BIDE_NO_VALUE);
+    assert_int_equal(o.told, 1);
+    assert_int_equal(bide_wait_take(&o.wait), BIDE_ECANCELED);
+    bide_task_finish(&o.task);
+    world_end(&o.wd);
+}
+
+static void
 test_attached_task_does_not_keep_the_loop_running(void **state)
 {
     (void)state;
@@ -299,4 +346,5 @@ TEST_MAIN("interest", T(interest_reports_while_ready),
           T(interest_survives_a_descriptor_closed_behind_it),
           T(interest_stopped_ends_its_waits),
           T(attached_task_does_not_keep_the_loop_running),
+          T(attached_task_is_told_what_strikes_it_while_it_does_not_wait),
           T(lasting_park_is_told_of_cancellation_and_goes_on))

@@ -382,19 +382,6 @@ def test_task_cancelled_as_it_was_granted_gives_back(run):
     run(main())
 
 
-def test_blocks_are_for_native_tasks():
-    async def main():
-        for block in (bide.timeout(1), bide.shield(), bide.CancelToken(),
-                      bide.move_on_after(1)):
-            with pytest.raises(RuntimeError, match="asyncio.timeout"), block:
-                pass
-        with pytest.raises(RuntimeError, match="asyncio.TaskGroup"):
-            async with bide.TaskGroup():
-                pass
-
-    aio(main())
-
-
 def test_operation_in_a_callback_is_an_error():
     async def main():
         failed = asyncio.get_running_loop().create_future()

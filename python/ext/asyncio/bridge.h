@@ -42,7 +42,31 @@ typedef struct bidepy_proxy {
     PyObject *callback; /* to be called when the wait is over */
     PyObject *callback_context;
     PyObject *message; /* of a cancel() */
-    bool cancelled, finished;
+    PyObject *task;    /* borrowed: it holds us; NULL once finished */
+    bool cancelled, finished, told;
 } bidepy_proxy;
+
+/** Ends the stand-ins that are left: the loop is being closed. */
+void bidepy_proxies_finish(bidepy_loop *loop);
+
+/* -- blocks of ours in tasks of asyncio's (blocks.c) ------------------------
+ */
+
+/** bide_task.struck of a stand-in. */
+void bidepy_proxy_struck(bide_task *t);
+
+/** What bidepy_leave keeps of an entry that is gone. */
+typedef struct bidepy_left {
+    bool sent;
+    long requests;
+} bidepy_left;
+
+/** Around bide_scope_enter. 0, or -1 with an exception. */
+int bidepy_block_prepare(bidepy_entry *e, bidepy_task *task);
+void bidepy_block_entered(bidepy_task *task);
+
+/** After bide_scope_leave, which said `rc`: `rc`, 0 when the cancellation goes
+ * on, or BIDE_EHOST with an exception. */
+int bidepy_block_left(bidepy_task *task, const bidepy_left *left, int rc);
 
 #endif

@@ -6,7 +6,7 @@
  * - As in asyncio, a batch is what was there when it began, with the timers
  * that were due; stop() lets it end.
  * - After POLL_INTERVAL callbacks the loop polls, whatever else is ready. */
-#include "aio.h"
+#include "bridge.h"
 #include "ring.h"
 
 enum { POLL_INTERVAL = 64 };
@@ -246,6 +246,7 @@ bidepy_loop_shut(bidepy_loop *self)
     if (self->runtime->aio != self)
         return;
     self->runtime->aio = NULL;
+    bidepy_proxies_finish(self);
     bide_wait_drop(&self->wait);
     bide_task_finish(&self->task);
     bide_scope_detach(&self->scope);

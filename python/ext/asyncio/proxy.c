@@ -51,12 +51,6 @@ resume(bide_task *t)
     Py_DECREF((PyObject *)self);
 }
 
-bool
-bidepy_is_proxy(const bidepy_task *task)
-{
-    return task->task.resume == resume;
-}
-
 /* -- as a future ------------------------------------------------------------
  */
 
@@ -115,6 +109,8 @@ proxy_cancel(PyObject *proxy, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     if (self->base.task.state != BIDE_TASK_PARKED)
         Py_RETURN_FALSE;
+    if (bidepy_op_interrupt(self->base.parked, in[0]))
+        Py_RETURN_TRUE;
     Py_XSETREF(self->message, Py_XNewRef(in[0]));
     self->cancelled = true;
     bide_task_interrupt(&self->base.task);
@@ -170,11 +166,37 @@ finish(bidepy_proxy *self)
     if (self->finished)
         return;
     self->finished = true;
+    self->task = NULL;
     if (self->base.parked)
         bidepy_op_drop(self->base.parked);
+    bide_task_finish(&self->base.task);
     if (self->base.entered)
         bidepy_abandon_entries(&self->base);
-    bide_task_finish(&self->base.task);
+}
+
+static void
+collect(bide_task *t, void *list)
+{
+    if (t->resume == resume && PyList_Append(list, (PyObject *)proxy_of(t)))
+        PyErr_Clear();
+}
+
+/* Their tasks, which asyncio leaves as they are, may live on and leave blocks
+ * when their coroutines are closed. */
+void
+bidepy_proxies_finish(bidepy_loop *loop)
+{
+    Py_ssize_t n;
+    do {
+        PyObject *list = PyList_New(0);
+        if (list)
+            bide_loop_each_task(loop->runtime->loop, collect, list);
+        PyErr_Clear();
+        n = list ? PyList_GET_SIZE(list) : 0;
+        for (Py_ssize_t i = 0; i < n; i++)
+            finish((bidepy_proxy *)PyList_GET_ITEM(list, i));
+        Py_XDECREF(list);
+    } while (n);
 }
 
 static PyObject *
@@ -216,6 +238,8 @@ new_proxy(bidepy_loop *loop, PyObject *task)
     self->finished = true;
     self->base.runtime = (bidepy_runtime *)Py_NewRef(loop->runtime);
     bide_task_init(&self->base.task, resume);
+    self->base.task.struck = bidepy_proxy_struck;
+    self->task = task;
     PyObject_GC_Track(self);
     PyObject *name = PyObject_CallMethod(task, "get_name", NULL);
     self->base.name = name;

@@ -107,6 +107,8 @@ cancel_foreign(bidepy_op *op, PyObject *message)
 int
 bidepy_task_cancel_once(bidepy_task *task, PyObject *message)
 {
+    if (bidepy_op_interrupt(task->parked, message))
+        return 0;
     int taken = task->foreign ? cancel_foreign(task->foreign, message) : 0;
     if (taken)
         return taken < 0 ? -1 : 0;
