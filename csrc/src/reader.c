@@ -1,6 +1,7 @@
 #include "reader.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "stream_state.h"
@@ -202,14 +203,30 @@ bide__reader_pushed(bide_stream *s)
         bide__reader_stop(s);
 }
 
+/* libuv takes a hang-up behind the last bytes for the end, and does not look
+ * whether it was a reset; it gives no buffer then. */
+static int
+hidden_error(const bide_stream *s, const uv_buf_t *buf)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (buf->base ||
+        getsockopt(bide_stream_fd(s), SOL_SOCKET, SO_ERROR, &error, &size))
+        return 0;
+    return -error;
+}
+
 /* What a read that gave `n` makes of the stream. The system tells a reset once;
  * when that was a write, the reads meet an end that is none. */
 static int
-end_of(const bide_stream *s, ssize_t n)
+end_of(const bide_stream *s, ssize_t n, const uv_buf_t *buf)
 {
     bool over = n == UV_EOF || (n == UV_EIO && s->terminal);
     if (over && s->write_error == UV_ECONNRESET)
         return s->write_error;
+    int error = n == UV_EOF ? hidden_error(s, buf) : 0;
+    if (error)
+        return error;
     return over ? BIDE_EEOF : (int)n;
 }
 
@@ -222,7 +239,7 @@ tapped(bide_stream *s, ssize_t n, const uv_buf_t *buf)
         s->tap->received(s->tap, buf->base, (size_t)n);
     } else if (n < 0) {
         bide__reader_stop(s);
-        s->read_end = end_of(s, n);
+        s->read_end = end_of(s, n, buf);
         s->tap->ended(s->tap, s->read_end);
     }
 }
@@ -246,7 +263,7 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
             finish(s, w, BIDE_ENOMEMORY);
         return;
     } else {
-        s->read_end = end_of(s, n);
+        s->read_end = end_of(s, n, buf);
         bide__reader_stop(s);
     }
     bide__reader_pushed(s);
@@ -388,7 +405,7 @@ fill(bide_stream *s)
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return BIDE_EWOULDBLOCK;
-    s->read_end = end_of(s, n < 0 ? -errno : UV_EOF);
+    s->read_end = end_of(s, n < 0 ? -errno : UV_EOF, &buf);
     bide__reader_stop(s);
     return 0;
 }

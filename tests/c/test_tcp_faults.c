@@ -355,7 +355,35 @@ test_tcp_faults_leave_nothing_open(void **state)
     net_expect(&n, "a:over");
 }
 
+/* -- behind data ----------------------------------------------------------- */
+
+static void
+reads_past_the_data(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    peer_send(n->peer, "half");
+    peer_reset(&n->peer);
+    AWAIT_OK(a, bide_stream_read(n->stream, 9, &a->w));
+    trace(a, "%s", net_taken(n, &a->w));
+    AWAIT(a, bide_stream_read(n->stream, 9, &a->w));
+    CHECK_INT(a->rc, -ECONNRESET);
+    END(a);
+}
+
+static void
+test_tcp_reset_behind_data_is_no_end(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", reads_past_the_data);
+    net_expect(&n, "a:half");
+}
+
 TEST_MAIN("tcp faults", T(tcp_reset_in_every_phase_is_told),
+          T(tcp_reset_behind_data_is_no_end),
           T(tcp_reset_told_to_a_write_is_no_end_to_reads),
           T(tcp_write_after_a_reset_is_a_broken_pipe),
           T(tcp_unreachable_address_is_an_error),

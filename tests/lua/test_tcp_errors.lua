@@ -152,6 +152,15 @@ function test_tcp_connect_tells_each_address_that_failed()
     end)
 end
 
+function test_tcp_reset_behind_data_is_no_end()
+    with_pair(function(a, b)
+        a:write("half")
+        a:abort()
+        eq(b:readsome(), "half")
+        eq(select(3, b:readsome()), "ECONNRESET")
+    end)
+end
+
 function test_tcp_abort_resets_the_connection()
     support.with_pair(function(a, b)
         a:abort()

@@ -13,6 +13,7 @@ import pytest
 
 import bide
 from sweep import settle
+from test_tcp import with_pair
 
 BIG = b"x" * (16 << 20)
 
@@ -91,6 +92,17 @@ def test_tcp_reset_in_every_phase_is_told():
         await connect()
 
     run(main())
+
+
+def test_tcp_reset_behind_data_is_no_end():
+    async def test(client, server):
+        await client.write(b"half")
+        client.abort()
+        assert await server.read() == b"half"
+        with pytest.raises(ConnectionResetError):
+            await server.read()
+
+    with_pair(test)
 
 
 def test_tcp_reset_told_to_a_write_is_no_end_to_reads():
