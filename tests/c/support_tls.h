@@ -42,4 +42,16 @@ void ends_play(ends *e, actor_body one, actor_body other);
 int tls_make_certificates(void **state);
 int tls_remove_certificates(void **state);
 
+/** As TEST_MAIN, with the certificates: memory is counted, too. */
+#define TLS_TEST_MAIN(group, ...)                                              \
+    int main(void)                                                             \
+    {                                                                          \
+        const struct CMUnitTest tests[] = {__VA_ARGS__};                       \
+        if (tls_make_certificates(NULL))                                       \
+            return 1;                                                          \
+        int rc = run_group(group, tests, COUNT(tests));                        \
+        tls_remove_certificates(NULL);                                         \
+        return rc;                                                             \
+    }
+
 #endif

@@ -1,5 +1,6 @@
 """A program: runs each scenario below again and again and looks whether the
-interpreter's blocks, or the C library's, grow. test_leaks.py starts it.
+interpreter's blocks, or the C library's, grow. For searching; with a scenario
+of its own test_tls_faults.py uses it, too.
 
     python leaks.py [scenario ...]
 """
@@ -191,6 +192,7 @@ def listener_port(listener):
 
 SCENARIOS = (mutex, semaphore, rwlock, event_condition_barrier, channel,
              blocking, tcp)
+ON_REAL_TIME = {blocking, tcp}
 
 
 class _Mallinfo(ctypes.Structure):
@@ -210,7 +212,7 @@ def _mallinfo():
 def grown(scenario, c_bytes):
     """How many blocks of Python's and bytes of C's a scenario leaves in the
     first flat window, or in the last."""
-    virtual = scenario not in (blocking, tcp)
+    virtual = scenario not in ON_REAL_TIME
     for _ in range(WINDOWS):
         gc.collect()
         blocks, size = sys.getallocatedblocks(), c_bytes()

@@ -1,0 +1,48 @@
+"""Nothing stays of TLS that failed."""
+
+import os
+
+import pytest
+
+import bide
+import tls_faults
+from test_run import python
+
+ROUNDS = 25
+HERE = os.path.dirname(__file__)
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize("fault", tls_faults.FAULTS)
+def test_tls_faults_leave_nothing_open(fault):
+    async def main():
+        await tls_faults.commit(fault)  # opens what the first one does
+        before = descriptors()
+        for _ in range(ROUNDS):
+            await tls_faults.commit(fault)
+        with bide.timeout(60):
+            while descriptors() != before:
+                await bide.sleep(0.001)
+
+    bide.run(main())
+
+
+MEMORY = f"""
+import sys
+sys.path.insert(0, {HERE!r})
+import leaks
+import tls_faults
+
+leaks.SCENARIOS = (tls_faults.all_faults,)
+leaks.ON_REAL_TIME.add(tls_faults.all_faults)
+leaks.ROUNDS = 5
+sys.exit(leaks.main([]))
+"""
+
+
+def test_tls_faults_leave_no_memory():
+    status, out, err = python(MEMORY)
+    assert status == 0, out + err
