@@ -182,6 +182,7 @@ typedef struct bide_watch bide_watch;
 typedef struct bide_block bide_block;
 typedef struct bide_file bide_file;
 typedef struct bide_changes bide_changes;
+typedef struct bide_directory bide_directory;
 typedef struct bide_process bide_process;
 
 /** Where in the user's program something was made. `file` may be NULL. */
@@ -1622,6 +1623,23 @@ typedef struct bide_entry {
 
 /** An array of `w->u.count` bide_entry; names in the same block. */
 BIDE_API int bide_fs_scan(const char *path, bide_wait *w);
+
+/** The same in pieces: opens `path`; a reference in `w->value.as.ptr`. Its
+ * loop's thread alone uses it; unref may also follow the loop's end. */
+BIDE_API int bide_directory_open(const char *path, bide_wait *w);
+BIDE_API bide_directory *bide_directory_ref(bide_directory *d);
+BIDE_API void bide_directory_unref(bide_directory *d);
+
+/** The next entries, up to `limit`, as of bide_fs_scan; 0 of them: that was
+ * all. Each call is one job. What a cancelled one had read comes first in the
+ * next, whatever its limit. BIDE_EBUSY: another task is at it. BIDE_EINVALID:
+ * `limit` is 0. BIDE_ECLOSED. */
+BIDE_API int bide_directory_next(bide_directory *d, size_t limit, bide_wait *w);
+
+/** A read that is out goes on. */
+BIDE_API void bide_directory_close(bide_directory *d);
+BIDE_API bool bide_directory_closed(const bide_directory *d);
+BIDE_API bide_loop *bide_directory_loop(const bide_directory *d);
 
 /** Makes a file (mode 0600) or directory (0700) that was not there; `prefix`
  * gets six characters appended. Its path, a string. */

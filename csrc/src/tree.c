@@ -3,7 +3,6 @@
 #endif
 #include "tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -342,17 +341,22 @@ add_name(names *all, const char *name, char type)
     return 0;
 }
 
+/* Up to `limit` of them. */
 static int
-collect(DIR *d, names *all)
+collect(DIR *d, size_t limit, names *all)
 {
-    struct dirent *e;
+    struct dirent *e = NULL;
     int rc = 0;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (rc == 0 && (errno = 0, e = readdir(d)))
+    while (rc == 0 && all->count < limit) {
+        errno = 0;
+        e = readdir(d); /* NOLINT(concurrency-mt-unsafe): d is one thread's */
+        if (!e)
+            return failed();
         /* NOLINTNEXTLINE(bugprone-suspicious-string-compare) */
         if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
             rc = add_name(all, e->d_name, type_at(dirfd(d), e));
-    return rc ? rc : failed();
+    }
+    return rc;
 }
 
 static int
@@ -374,17 +378,35 @@ arrange(const names *all, void **out)
 }
 
 int
-bide__tree_scan(const char *path, void **out, size_t *count)
+bide__tree_open(const char *path, DIR **out)
+{
+    *out = opendir(path);
+    return *out ? 0 : failed();
+}
+
+int
+bide__tree_next(DIR *d, size_t limit, void **out, size_t *count)
 {
     names all = {NULL, 0, 0, 0};
-    DIR *d = opendir(path);
-    if (!d)
-        return failed();
-    int rc = collect(d, &all);
-    closedir(d);
+    long start = telldir(d);
+    int rc = collect(d, limit, &all);
     if (rc == 0)
         rc = arrange(&all, out);
+    if (rc)
+        seekdir(d, start);
     *count = all.count;
     bide__free(all.bytes);
+    return rc;
+}
+
+int
+bide__tree_scan(const char *path, void **out, size_t *count)
+{
+    DIR *d;
+    int rc = bide__tree_open(path, &d);
+    if (rc)
+        return rc;
+    rc = bide__tree_next(d, SIZE_MAX, out, count);
+    closedir(d);
     return rc;
 }

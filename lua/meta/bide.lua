@@ -1396,6 +1396,20 @@ function bide.fs.exists(path) end
 ---@return bide.entry[]? entries, string? message, string? code
 function bide.fs.list(path) end
 
+---What a directory holds, read in pieces: it may be of any size.
+---  for entry in assert(bide.fs.scandir(path)) do print(entry.name, entry.type) end
+---Errors while it runs are raised.
+---@class bide.directory
+---@overload fun(): bide.entry?
+local directory = {}
+function directory:close() end
+---@return boolean
+function directory:closed() end
+
+---@param path string
+---@return bide.directory? directory, string? message, string? code, bide.directory? closing
+function bide.fs.scandir(path) end
+
 ---Makes a directory.
 ---@param path string
 ---@param mode? integer

@@ -100,6 +100,7 @@
     X(SERVE, serve)                                                            \
     X(FILE, file)                                                              \
     X(CHANGES, changes)                                                        \
+    X(DIRECTORY, directory)                                                    \
     X(INSPECT, inspect)                                                        \
     X(DUMP, dump)                                                              \
     X(STATS, stats)                                                            \

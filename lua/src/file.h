@@ -30,6 +30,9 @@ void bidelua_fs_prepare(lua_State *L, lua_CFunction push);
  * argument. One result. */
 int bidelua_fs_give(lua_State *L, void *block, size_t size);
 
+/* Pushes {name =, type =}. */
+void bidelua_fs_pushentry(lua_State *L, const bide_entry *e);
+
 /* (block) -> a table of what is known about a file. */
 int bidelua_fs_pushstat(lua_State *L);
 

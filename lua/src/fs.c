@@ -61,14 +61,7 @@ push_entries(lua_State *L)
     lua_Integer n = lua_tointeger(L, 2);
     lua_createtable(L, (int)n, 0);
     for (lua_Integer i = 0; i < n; i++) {
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, list[i].name);
-        lua_setfield(L, -2, "name");
-        lua_pushstring(L, list[i].type == 'f'   ? "file"
-                          : list[i].type == 'd' ? "directory"
-                          : list[i].type == 'l' ? "link"
-                                                : "other");
-        lua_setfield(L, -2, "type");
+        bidelua_fs_pushentry(L, &list[i]);
         lua_rawseti(L, -2, i + 1);
     }
     return 1;

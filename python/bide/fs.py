@@ -132,14 +132,20 @@ class Entry(_NamedTuple):
 
 
 async def scandir(path: _Path = ".") -> _AsyncIterator[Entry]:
-    """Iterate over what a directory holds; links are told as links."""
+    """Iterate over what a directory holds; links are told as links. It is read
+    in pieces, so a directory may be of any size."""
     folder: _Any = _os.fspath(path)
-    for name, type in await _do("scan", path):
-        yield Entry(name, _os.path.join(folder, name), type)
+    directory = await _do("open_directory", path)
+    try:
+        while some := await _core._directory_next(directory, folder, 256):
+            for name, type in some:
+                yield Entry(name, _os.path.join(folder, name), type)
+    finally:
+        _core._directory_close(directory)
 
 
 async def listdir(path: _Path = ".") -> list[_Any]:
-    """The names in a directory, in no order."""
+    """The names in a directory, in no order, all at once."""
     return [name for name, _ in await _do("scan", path)]
 
 

@@ -49,6 +49,7 @@ SUBMIT(chmod, bide_fs_chmod(path, (int)number(op, FIRST), w))
 SUBMIT(utime, bide_fs_utime(path, number(op, FIRST), number(op, SECOND), w))
 SUBMIT(copy_file, bide_fs_copy(path, other, w))
 SUBMIT(scan, bide_fs_scan(path, w))
+SUBMIT(open_directory, bide_directory_open(path, w))
 SUBMIT(temp, bide_fs_temp(path, number(op, FIRST) != 0, w))
 SUBMIT(read_file, bide_fs_read_file(path, w))
 #undef SUBMIT
@@ -123,6 +124,80 @@ give_entries(bidepy_op *op)
     return result;
 }
 
+/* -- directories in pieces ------------------------------------------------- */
+
+static const char directory[] = "bide.directory";
+
+static void
+drop_directory(PyObject *capsule)
+{
+    bide_directory_unref(PyCapsule_GetPointer(capsule, directory));
+}
+
+static PyObject *
+give_directory(bidepy_op *op)
+{
+    bide_directory *d = op->wait.value.as.ptr;
+    PyObject *capsule = PyCapsule_New(d, directory, drop_directory);
+    if (!capsule)
+        bide_directory_unref(d);
+    return capsule;
+}
+
+/* Of `arg` as of every operation, and OTHER is the directory. */
+static int
+next_start(bidepy_op *op)
+{
+    return bide_directory_next(
+        PyCapsule_GetPointer(PyTuple_GET_ITEM(op->arg, OTHER), directory),
+        (size_t)number(op, FIRST), &op->wait);
+}
+
+static PyObject *
+next_fail(bidepy_op *op, int status)
+{
+    return bidepy_fs_raise(op->st, status, op->kind->name,
+                           PyTuple_GET_ITEM(op->arg, PATH), NULL);
+}
+
+static const bidepy_op_kind next_kind = {
+    .name = "fs.scandir()",
+    .start = next_start,
+    .finish = give_entries,
+    .fail = next_fail,
+};
+
+static PyObject *
+directory_next(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 3 || !PyCapsule_IsValid(args[0], directory) ||
+        !PyLong_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "_directory_next() takes a directory, "
+                                         "its path and a limit");
+        return NULL;
+    }
+    PyObject *all = PyTuple_Pack(PARTS, args[1], args[0], Py_None, Py_None,
+                                 args[2], Py_None, Py_None);
+    bidepy_op *op =
+        all ? bidepy_op_new(bidepy_of_module(module), &next_kind, NULL) : NULL;
+    if (op)
+        op->arg = all;
+    else
+        Py_XDECREF(all);
+    return (PyObject *)op;
+}
+
+static PyObject *
+directory_close(PyObject *module, PyObject *capsule)
+{
+    (void)module;
+    bide_directory *d = PyCapsule_GetPointer(capsule, directory);
+    if (!d)
+        return NULL;
+    bide_directory_close(d);
+    Py_RETURN_NONE;
+}
+
 /* -- the operations ------------------------------------------------------- */
 
 static int
@@ -153,12 +228,23 @@ fail(bidepy_op *op, int status)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 static const operation operations[] = {
-    ROW(stat, give_stat),    ROW(mkdir, NULL),       ROW(rmdir, NULL),
-    ROW(unlink, NULL),       ROW(remove_tree, NULL), ROW(rename, NULL),
-    ROW(link, NULL),         ROW(symlink, NULL),     ROW(readlink, give_path),
-    ROW(chmod, NULL),        ROW(utime, NULL),       ROW(copy_file, NULL),
-    ROW(scan, give_entries), ROW(temp, give_path),   ROW(read_file, give_bytes),
+    ROW(stat, give_stat),
+    ROW(mkdir, NULL),
+    ROW(rmdir, NULL),
+    ROW(unlink, NULL),
+    ROW(remove_tree, NULL),
+    ROW(rename, NULL),
+    ROW(link, NULL),
+    ROW(symlink, NULL),
+    ROW(readlink, give_path),
+    ROW(chmod, NULL),
+    ROW(utime, NULL),
+    ROW(copy_file, NULL),
+    ROW(scan, give_entries),
+    ROW(temp, give_path),
+    ROW(read_file, give_bytes),
     ROW(write_file, NULL),
+    ROW(open_directory, give_directory),
 };
 #undef ROW
 
@@ -222,4 +308,9 @@ PyMethodDef bidepy_fs_functions[] = {
     {"_fs", BIDEPY_METHOD(fs), METH_FASTCALL,
      "_fs($module, operation, path, other, first, second, data, /)\n--\n\n"
      "An operation of bide.fs."},
+    {"_directory_next", BIDEPY_METHOD(directory_next), METH_FASTCALL,
+     "_directory_next($module, directory, path, limit, /)\n--\n\n"
+     "The next entries of a directory."},
+    {"_directory_close", directory_close, METH_O,
+     "_directory_close($module, directory, /)\n--\n\nCloses a directory."},
     {NULL, NULL, 0, NULL}};

@@ -60,6 +60,148 @@ test_fs_lists_a_directory(void **state)
     run_actor(lists);
 }
 
+/* -- in pieces ------------------------------------------------------------- */
+
+enum { ENTRIES = 1000 };
+
+static void
+put_many(void)
+{
+    char name[32];
+    for (int i = 0; i < ENTRIES; i++) {
+        snprintf(name, sizeof name, "file-%d", i);
+        put_content(name, "", 0);
+    }
+}
+
+/* Marks the entries as seen; each once. */
+static void
+see(actor *a, bool *seen)
+{
+    bide_entry *list = a->w.value.as.ptr;
+    for (size_t i = 0; i < a->w.u.count; i++) {
+        long n = strtol(list[i].name + strlen("file-"), NULL, 10);
+        CHECK(n >= 0 && n < ENTRIES && !seen[n] && list[i].type == 'f');
+        seen[n] = true;
+    }
+    a->n += (int)a->w.u.count;
+    bide_fs_free(list);
+}
+
+static bool seen[ENTRIES];
+
+static void
+pieces(actor *a)
+{
+    BEGIN(a);
+    put_many();
+    memset(seen, 0, sizeof seen);
+    AWAIT_OK(a, bide_directory_open(scratch("."), &a->w));
+    a->arg = a->w.value.as.ptr;
+    CHECK_INT(bide_directory_next(a->arg, 0, &a->w), BIDE_EINVALID);
+    for (a->i = 0;; a->i++) {
+        AWAIT_OK(a, bide_directory_next(a->arg, 64, &a->w));
+        CHECK(a->w.u.count <= 64);
+        if (a->w.u.count == 0)
+            break;
+        see(a, seen);
+    }
+    bide_fs_free(a->w.value.as.ptr);
+    CHECK_INT(a->n, ENTRIES);
+    CHECK_INT(a->i, (ENTRIES + 63) / 64);
+    bide_directory_close(a->arg);
+    CHECK_INT(bide_directory_next(a->arg, 64, &a->w), BIDE_ECLOSED);
+    CHECK(bide_directory_closed(a->arg));
+    bide_directory_unref(a->arg);
+    AWAIT(a, bide_directory_open(scratch("file-1"), &a->w));
+    CHECK_INT(a->rc, -ENOTDIR);
+    CHECK_INT(bide_directory_open(NULL, &a->w), BIDE_EINVALID);
+    END(a);
+}
+
+static void
+test_fs_scans_in_pieces(void **state)
+{
+    (void)state;
+    run_actor(pieces);
+}
+
+static void
+scans(actor *a)
+{
+    BEGIN(a);
+    AWAIT(a, bide_directory_next(a->arg, 100, &a->w));
+    if (a->rc == 0) {
+        see(a, seen);
+        AWAIT(a, bide_directory_next(a->arg, 100, &a->w));
+        if (a->rc == 0)
+            see(a, seen);
+    }
+    *(int *)a->extra += a->n;
+    END(a);
+}
+
+static void
+takes_the_rest(actor *a)
+{
+    BEGIN(a);
+    for (;;) {
+        AWAIT(a, bide_directory_next(a->arg, 100, &a->w));
+        if (a->rc == BIDE_EBUSY) { /* a read that nobody waits for */
+            AWAIT_OK(a, bide_yield(&a->w));
+            continue;
+        }
+        CHECK_INT(a->rc, 0);
+        if (a->w.u.count == 0)
+            break;
+        see(a, seen);
+    }
+    bide_fs_free(a->w.value.as.ptr);
+    *(int *)a->extra += a->n;
+    END(a);
+}
+
+static void
+opens(actor *a)
+{
+    BEGIN(a);
+    AWAIT_OK(a, bide_directory_open(scratch("."), &a->w));
+    *(bide_directory **)a->arg = a->w.value.as.ptr;
+    END(a);
+}
+
+static void
+scan_and_cancel(void)
+{
+    world wd;
+    bide_directory *d = NULL;
+    int total = 0;
+    memset(seen, 0, sizeof seen);
+    world_begin_real(&wd);
+    actor_spawn(&wd, "opens", opens, &d);
+    world_run(&wd);
+    actor *a = actor_spawn(&wd, "a", scans, d);
+    a->extra = &total;
+    cancel_later(&wd, a);
+    actor *rest = actor_spawn(&wd, "rest", takes_the_rest, d);
+    rest->extra = &total;
+    world_run(&wd);
+    CHECK_INT(total, ENTRIES);
+    bide_directory_unref(d);
+    world_end(&wd);
+}
+
+static void
+test_fs_scan_cancelled_loses_nothing(void **state)
+{
+    (void)state;
+    scratch_begin();
+    put_many();
+    for (int i = 0; i < 20; i++)
+        scan_and_cancel();
+    check_end();
+}
+
 static void
 names(actor *a)
 {
@@ -174,4 +316,5 @@ test_fs_bad_arguments(void **state)
 
 TEST_MAIN("fs", T(fs_makes_and_removes_directories), T(fs_lists_a_directory),
           T(fs_renames_links_and_copies), T(fs_whole_files),
-          T(fs_temporary_things_are_removed), T(fs_bad_arguments))
+          T(fs_temporary_things_are_removed), T(fs_bad_arguments),
+          T(fs_scans_in_pieces), T(fs_scan_cancelled_loses_nothing))

@@ -61,6 +61,70 @@ function test_fs_lists_a_directory()
     end)
 end
 
+local function descriptors()
+    local n = 0
+    for _ in assert(fs.scandir("/proc/self/fd")) do
+        n = n + 1
+    end
+    return n
+end
+
+local function fill(top)
+    for i = 1, 1000 do
+        assert(io.open(top .. "/file-" .. i, "w")):close()
+    end
+end
+
+function test_fs_scans_in_pieces()
+    with(function(top)
+        fill(top)
+        local seen, n = {}, 0
+        for entry in assert(fs.scandir(top)) do
+            eq({ entry.type, seen[entry.name] }, { "file" })
+            seen[entry.name], n = true, n + 1
+        end
+        eq(n, 1000)
+        local before = descriptors()
+        for _ in assert(fs.scandir(top)) do
+            break
+        end
+        eq(descriptors(), before)
+        eq(code(fs.scandir(top .. "/file-1")), "ENOTDIR")
+        local walk = assert(fs.scandir(top))
+        walk:close()
+        eq({ walk(), walk:closed() }, { nil, true })
+    end)
+end
+
+function test_fs_scan_cancelled_loses_nothing()
+    with(function(top)
+        fill(top)
+        local seen, n = {}, 0
+        local walk <close> = assert(fs.scandir(top))
+        local function note(entry)
+            if entry then
+                eq(seen[entry.name], nil)
+                seen[entry.name], n = true, n + 1
+            end
+            return entry
+        end
+        for _ = 1, 3 do
+            local task = bide.spawn(function() note(walk()) end)
+            bide.yield_now()
+            task:cancel()
+            task:join()
+        end
+        repeat -- a read that nobody waits for may be out
+            local ok, entry = pcall(walk)
+            if not ok then
+                lu.assertStrContains(entry, "another task")
+                bide.yield_now()
+            end
+        until ok and not note(entry)
+        eq(n, 1000)
+    end)
+end
+
 function test_fs_renames_links_and_copies()
     with(function(top)
         local a, b, c = top .. "/a", top .. "/b", top .. "/c"

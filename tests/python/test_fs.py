@@ -59,6 +59,57 @@ def test_fs_lists_a_directory(tmp_path):
     run(main())
 
 
+def test_fs_scans_in_pieces(tmp_path):
+    for i in range(1000):
+        (tmp_path / f"file-{i}").touch()
+
+    async def main():
+        names = [e.name async for e in fs.scandir(tmp_path)]
+        assert sorted(names) == sorted(f"file-{i}" for i in range(1000))
+        before = len(os.listdir("/proc/self/fd"))
+        walk = fs.scandir(os.fsencode(tmp_path))
+        first = await anext(walk)
+        assert first.name.startswith(b"file-") and first.is_file()
+        await walk.aclose()
+        assert len(os.listdir("/proc/self/fd")) == before
+        with pytest.raises(NotADirectoryError):
+            await anext(fs.scandir(tmp_path / "file-1"))
+
+    run(main())
+
+
+def test_fs_scan_cancelled_loses_nothing(tmp_path):
+    for i in range(1000):
+        (tmp_path / f"file-{i}").touch()
+
+    async def main():
+        directory = await fs._do("open_directory", tmp_path)
+        seen = []
+
+        async def scan(limit):
+            some = await bide._core._directory_next(directory, tmp_path, limit)
+            seen.extend(name for name, _ in some)
+            return some
+
+        for _ in range(3):
+            task = bide.spawn(scan(100))
+            await bide.yield_now()
+            task.cancel()
+            try:
+                await task
+            except (bide.Cancelled, bide.BusyError):
+                pass
+        more = True
+        while more:
+            try:
+                more = await scan(100)
+            except bide.BusyError:  # a read that nobody waits for
+                await bide.yield_now()
+        assert len(seen) == len(set(seen)) == 1000
+
+    run(main())
+
+
 def test_fs_renames_links_and_copies(tmp_path):
     a, b, c = (tmp_path / name for name in "abc")
     a.write_bytes(b"content" * 100_000)
