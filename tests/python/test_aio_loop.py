@@ -352,6 +352,26 @@ def test_debug_mode_reports_slow_callbacks(loop, caplog):
         loop.call_soon("nothing")
 
 
+def test_debug_mode_holds_no_failed_task(loop):
+    async def fail():
+        raise ZeroDivisionError
+
+    async def main():
+        loop.set_exception_handler(lambda loop, context: seen.append("told"))
+        asyncio.Task(fail())
+        await asyncio.sleep(0)
+        seen.append("next")
+
+    seen = []
+    loop.set_debug(True)
+    gc.disable()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        gc.enable()
+    assert seen == ["told", "next"]
+
+
 def test_install_makes_it_the_default():
     code = """
         import asyncio, bide
