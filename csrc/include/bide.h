@@ -1268,7 +1268,8 @@ BIDE_API void bide_shortage_over(bide_shortage *s);
 
 /* -- tls ------------------------------------------------------------------ */
 
-/* A library built without OpenSSL answers ENOTSUP in this section. */
+/* A library built without OpenSSL (CMake: -DBIDE_TLS=OFF) makes no context:
+ * bide_tls_context_new answers ENOTSUP, and what needs one does, too. */
 
 typedef struct bide_tls_context bide_tls_context;
 
@@ -1328,7 +1329,8 @@ BIDE_API int bide_tls_context_add_name(bide_tls_context *c, const char *name,
  *   shutdown  tells the peer (close_notify); reading goes on
  *   close     tells the peer if it can at once, and waits for nothing
  * BIDE_EINVALID: the context is for the other side. BIDE_EBUSY: a task reads
- * or writes `under`.
+ * or writes `under`. ENOTSUP: `under` is a file or device, as standard input
+ * may be.
  *
  * `host` (may be NULL): the name to ask for, and to find in the certificate.
  * `session` (may be NULL) of bide_tls_session, to be resumed. */
