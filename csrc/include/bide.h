@@ -1535,11 +1535,18 @@ BIDE_API void bide_file_consume(bide_file *f, size_t n);
 BIDE_API int bide_file_write(bide_file *f, const char *data, size_t len,
                              bide_wait *w);
 
+/** The same of `count` buffers, as one write; the list is borrowed, too. */
+BIDE_API int bide_file_write_many(bide_file *f, const bide_buffer *list,
+                                  size_t count, bide_wait *w);
+
 /** At `offset`, leaving the position alone. pread: up to `n` bytes, fewer only
  * at the end, in a block of memory in `w->value.as.ptr`, freed by bide_fs_free;
- * `w->u.io.len` tells how many. ESPIPE: the file has no position. */
+ * `w->u.io.len` tells how many. pread_into: into `to`, which is borrowed until
+ * the wait is over. ESPIPE: the file has no position. */
 BIDE_API int bide_file_pread(bide_file *f, size_t n, int64_t offset,
                              bide_wait *w);
+BIDE_API int bide_file_pread_into(bide_file *f, void *to, size_t n,
+                                  int64_t offset, bide_wait *w);
 BIDE_API int bide_file_pwrite(bide_file *f, const char *data, size_t len,
                               int64_t offset, bide_wait *w);
 
