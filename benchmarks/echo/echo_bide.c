@@ -10,13 +10,21 @@
 
 enum { READ_MAX = 65536 };
 
+/** Memory for what is read at once; freed ones are kept. */
+typedef union block {
+    union block *next;
+    char bytes[READ_MAX];
+} block;
+
+static block *blocks;
+
 typedef struct connection {
     bide_task task;
     bide_wait wait;
     bide_stream *stream;
     /* What is being written: the stream's own buffer may move meanwhile. An
      * idle connection holds none. */
-    char *out;
+    block *out;
     enum { STARTED, READING, WRITING } at;
 } connection;
 
@@ -46,12 +54,34 @@ check(int status, const char *what)
     exit(1);
 }
 
+static block *
+block_take(void)
+{
+    block *b = blocks;
+    if (b)
+        blocks = b->next;
+    else
+        b = malloc(sizeof *b);
+    if (!b)
+        check(BIDE_ENOMEMORY, "connection");
+    return b;
+}
+
+static void
+block_give(block *b)
+{
+    if (!b)
+        return;
+    b->next = blocks;
+    blocks = b;
+}
+
 static void
 connection_end(connection *c)
 {
     bide_task_finish(&c->task);
     bide_stream_unref(c->stream);
-    free(c->out);
+    block_give(c->out);
     free(c);
 }
 
@@ -60,10 +90,8 @@ static size_t
 connection_fill(connection *c)
 {
     size_t held, len = c->wait.u.io.len;
-    c->out = malloc(len);
-    if (!c->out)
-        check(BIDE_ENOMEMORY, "connection");
-    memcpy(c->out, bide_stream_data(c->stream, &held), len);
+    c->out = block_take();
+    memcpy(c->out->bytes, bide_stream_data(c->stream, &held), len);
     bide_stream_consume(c->stream, len);
     return len;
 }
@@ -80,9 +108,9 @@ connection_resume(bide_task *t)
         if (c->at == READING) {
             size_t len = connection_fill(c);
             c->at = WRITING;
-            status = bide_stream_write(c->stream, c->out, len, &c->wait);
+            status = bide_stream_write(c->stream, c->out->bytes, len, &c->wait);
         } else {
-            free(c->out);
+            block_give(c->out);
             c->out = NULL;
             c->at = READING;
             status = bide_stream_read(c->stream, READ_MAX, &c->wait);

@@ -4,77 +4,7 @@
 
 #include "alloc.h"
 
-enum {
-    FIRST_ROOM = 512,
-    LARGE = 4096,
-    SKEW = 48,
-    SPARES_MOST = 256 /* half a MiB for each loop */
-};
-
-struct bide__spare {
-    struct bide__spare *next;
-};
-
-/* -- spares --------------------------------------------------------------- */
-
-void
-bide__spares_fini(bide__spares *spares)
-{
-    while (spares->first) {
-        struct bide__spare *next = spares->first->next;
-        bide__free(spares->first);
-        spares->first = next;
-    }
-    spares->count = 0;
-}
-
-void *
-bide__spares_take(bide__spares *spares)
-{
-    struct bide__spare *first = spares->first;
-    if (!first)
-        return bide__realloc(NULL, BIDE__SPARE_ROOM);
-    spares->first = first->next;
-    spares->count--;
-    return first;
-}
-
-void
-bide__spares_give(bide__spares *spares, void *block)
-{
-    if (spares->count >= SPARES_MOST) {
-        bide__free(block);
-        return;
-    }
-    struct bide__spare *spare = block;
-    spare->next = spares->first;
-    spares->first = spare;
-    spares->count++;
-}
-
-/* Gives a buffer without memory a block that can become a spare. */
-static int
-take_spare(bide__buffer *b, bide__spares *spares)
-{
-    b->bytes = bide__spares_take(spares);
-    if (!b->bytes)
-        return BIDE_ENOMEMORY;
-    b->room = BIDE__SPARE_ROOM;
-    return 0;
-}
-
-/* Frees the memory of a buffer whose bytes are all consumed. */
-static void
-give_spare(bide__buffer *b, bide__spares *spares)
-{
-    if (b->room == BIDE__SPARE_ROOM) {
-        bide__spares_give(spares, b->bytes);
-        b->bytes = NULL;
-    }
-    bide__buffer_fini(b);
-}
-
-/* -- buffers -------------------------------------------------------------- */
+enum { FIRST_ROOM = 512 };
 
 void
 bide__buffer_fini(bide__buffer *b)
@@ -92,21 +22,36 @@ compact(bide__buffer *b)
     b->head = 0;
 }
 
-/* Of at least `n` bytes, at least twice of what it is. Some processors copy at
- * a twentieth of their speed between places that are 16 bytes and whole pages
- * apart, which is how malloc lays out blocks of a power of two: with the skew
- * the next block begins a cache line off. */
+/* The room for `n` bytes: at least twice of any room that is less. */
 static size_t
-next_room(const bide__buffer *b, size_t n)
+room_for(size_t n)
 {
-    size_t room = b->room ? b->room : FIRST_ROOM;
+    size_t room = n > FIRST_ROOM ? bide__spares_size(n) : FIRST_ROOM;
+    if (room)
+        return room;
+    room = FIRST_ROOM;
     while (room < n)
         room *= 2;
-    return room < LARGE || room % LARGE ? room : room + SKEW;
+    return room;
+}
+
+/* Moves what there is into a block of `room` bytes. */
+static int
+move(bide__buffer *b, size_t room, bide__spares *spares)
+{
+    size_t len = bide__buffer_len(b);
+    char *bytes = bide__spares_take(spares, room);
+    if (!bytes)
+        return BIDE_ENOMEMORY;
+    if (len)
+        memcpy(bytes, b->bytes + b->head, len);
+    bide__spares_give(spares, b->bytes, b->room);
+    *b = (bide__buffer){bytes, 0, len, room};
+    return 0;
 }
 
 int
-bide__buffer_reserve(bide__buffer *b, size_t n)
+bide__buffer_reserve(bide__buffer *b, size_t n, bide__spares *spares)
 {
     size_t len = bide__buffer_len(b);
     if (b->room - b->tail >= n)
@@ -117,24 +62,14 @@ bide__buffer_reserve(bide__buffer *b, size_t n)
         compact(b);
         return 0;
     }
-    size_t room = next_room(b, len + n);
-    char *bytes = bide__realloc(NULL, room);
-    if (!bytes)
-        return BIDE_ENOMEMORY;
-    if (len)
-        memcpy(bytes, b->bytes + b->head, len);
-    bide__free(b->bytes);
-    *b = (bide__buffer){bytes, 0, len, room};
-    return 0;
+    return move(b, room_for(len + n), spares);
 }
 
 int
 bide__buffer_append(bide__buffer *b, const char *data, size_t n,
                     bide__spares *spares)
 {
-    bool fits = n <= BIDE__SPARE_ROOM && n > FIRST_ROOM;
-    int rc = b->room == 0 && fits ? take_spare(b, spares)
-                                  : bide__buffer_reserve(b, n);
+    int rc = bide__buffer_reserve(b, n, spares);
     if (rc)
         return rc;
     memcpy(b->bytes + b->tail, data, n);
@@ -145,10 +80,12 @@ bide__buffer_append(bide__buffer *b, const char *data, size_t n,
 void
 bide__buffer_consume(bide__buffer *b, size_t n, bide__spares *spares)
 {
-    if (n < bide__buffer_len(b))
+    if (n < bide__buffer_len(b)) {
         b->head += n;
-    else
-        give_spare(b, spares);
+        return;
+    }
+    bide__spares_give(spares, b->bytes, b->room);
+    *b = (bide__buffer){NULL, 0, 0, 0};
 }
 
 size_t

@@ -6,26 +6,12 @@
 #define BIDE_BUFFER_H
 
 #include "bide.h"
+#include "spares.h"
 
 typedef struct bide__buffer {
     char *bytes;
     size_t head, tail, room;
 } bide__buffer;
-
-/** Blocks of one size, kept for buffers to come: a few, as many as messages
- * of small size commonly wait between two polls. */
-typedef struct bide__spares {
-    struct bide__spare *first;
-    unsigned count;
-} bide__spares;
-
-enum { BIDE__SPARE_ROOM = 2048 };
-
-/** A block of BIDE__SPARE_ROOM bytes, or NULL: no memory. */
-void *bide__spares_take(bide__spares *spares);
-void bide__spares_give(bide__spares *spares, void *block);
-
-void bide__spares_fini(bide__spares *spares);
 
 static inline size_t
 bide__buffer_len(const bide__buffer *b)
@@ -34,7 +20,7 @@ bide__buffer_len(const bide__buffer *b)
 }
 
 /** Makes room for `n` more bytes behind the last. BIDE_ENOMEMORY. */
-int bide__buffer_reserve(bide__buffer *b, size_t n);
+int bide__buffer_reserve(bide__buffer *b, size_t n, bide__spares *spares);
 
 int bide__buffer_append(bide__buffer *b, const char *data, size_t n,
                         bide__spares *spares);

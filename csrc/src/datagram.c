@@ -93,7 +93,7 @@ bide__datagrams_free(bide_loop *l, bide_datagram *chain)
         block *b = bide__of(chain, block, datagram);
         chain = chain->next;
         if (b->spare)
-            bide__spares_give(&l->spares, b);
+            bide__spares_give(&l->spares, b, BIDE__SPARE_ROOM);
         else
             bide__free(b);
     }
@@ -126,7 +126,7 @@ static block *
 new_block(bide_loop *l, size_t len)
 {
     bool spare = len <= BIDE__SPARE_ROOM - sizeof(block);
-    block *b = spare ? bide__spares_take(&l->spares)
+    block *b = spare ? bide__spares_take(&l->spares, BIDE__SPARE_ROOM)
                      : bide__realloc(NULL, sizeof *b + len);
     if (b)
         b->spare = spare;

@@ -91,7 +91,8 @@ wanted(const bide_file *f, const bide_wait *w)
 static int64_t
 read_cached(bide_file *f, size_t want)
 {
-    if (!f->placed || bide__buffer_reserve(&f->in, want))
+    bide__spares *spares = &f->base.object.loop->spares;
+    if (!f->placed || bide__buffer_reserve(&f->in, want, spares))
         return UV_EAGAIN;
     int64_t n =
         bide__disk_read_cached(f->fd, f->in.bytes + f->in.tail, want,
@@ -99,7 +100,7 @@ read_cached(bide_file *f, size_t want)
     if (n > 0)
         f->in.tail += (size_t)n;
     else if (bide__buffer_len(&f->in) == 0)
-        bide__buffer_fini(&f->in);
+        bide__buffer_consume(&f->in, 0, spares);
     return n;
 }
 

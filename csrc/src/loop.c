@@ -6,7 +6,6 @@
 
 #include "alloc.h"
 #include "spin.h"
-#include "stand_in.h"
 
 _Thread_local bide_loop *bide__loop_here;
 unsigned bide__fork_count;
@@ -40,9 +39,7 @@ bide__loop_init(bide_loop *l)
 {
     static uv_once_t once = UV_ONCE_INIT;
     uv_once(&once, watch_forks);
-    int rc = bide__stand_in();
-    if (rc == 0)
-        rc = uv_loop_init(&l->uv);
+    int rc = uv_loop_init(&l->uv);
     if (rc)
         return rc;
     rc = uv_async_init(&l->uv, &l->async, on_async);
@@ -455,6 +452,7 @@ poll(bide_loop *l)
 {
     int rc = 0;
     l->polling = true;
+    l->inflow = 0;
     if (bide__list_empty(&l->ready) && l->quiet)
         look_whether_quiet(l);
     else if (bide__list_empty(&l->ready))

@@ -14,11 +14,11 @@
 #include <uv.h>
 
 #include "bide.h"
-#include "buffer.h"
 #include "inbox.h"
 #include "list.h"
 #include "lock.h"
 #include "registry.h"
+#include "spares.h"
 #include "stats.h"
 #include "timer.h"
 #include "watched.h"
@@ -83,10 +83,11 @@ struct bide_loop {
     bide_link struck;  /* scopes whose cancellation is still to be spread */
     bide_link handles; /* bide__handle */
     size_t handle_count;
-    bide_link notices;                 /* of I/O callbacks: bide__notice */
-    char *scratch, *scratch_block;     /* for reads of all streams */
-    struct bide__batch *batch;         /* for those of datagrams */
-    bide__spares spares;               /* of their buffers */
+    bide_link notices;             /* of I/O callbacks: bide__notice */
+    char *scratch, *scratch_block; /* for reads of all streams */
+    struct bide__batch *batch;     /* for those of datagrams */
+    bide__spares spares;           /* of their buffers */
+    size_t inflow; /* bytes that streams have read in this poll */
     struct bide__readiness *readiness; /* made on first use, as the next */
     struct bide__signals *signals;
     struct bide__interests *interests;

@@ -4,16 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "intake.h"
 #include "stream_state.h"
 
-enum {
-    SCRATCH = 64 * 1024,     /* of the loop: for reads into no buffer */
-    IN_PLACE = 16 * 1024,    /* from here on, room is worth more than a copy */
-    ROOM_MOST = 1024 * 1024, /* made ahead of what arrives */
-    LINE = 64,               /* of the processor's cache */
-    PAGE = 4096,
-    SEPARATOR_MAX = 64
-};
+enum { SEPARATOR_MAX = 64 };
 
 /* Of a wait, u.io.len is the size asked for, then the size granted; of
  * read_until, u.io.data and aux are the separator, and the first u.io.done
@@ -111,62 +105,17 @@ bide__reader_stop(bide_stream *s)
     s->reading = false;
 }
 
-/* How many bytes the reader is known to wait for still. */
-static size_t
-missing(const bide_stream *s)
-{
-    const bide_wait *w = s->reader;
-    size_t have = bide__buffer_len(&s->in), want = s->expected;
-    if (w && w->kind == &exact_kind && w->u.io.len > want)
-        want = w->u.io.len;
-    return want > have ? want - have : 0;
-}
-
-/* With a byte to spare: a read that fills its buffer makes libuv try again.
- * Without memory the bytes come by way of the scratch. */
-void
-bide__reader_make_room(bide_stream *s)
-{
-    size_t n = missing(s);
-    if (n >= IN_PLACE)
-        bide__buffer_reserve(&s->in, (n < ROOM_MOST ? n : ROOM_MOST) + 1);
-}
-
-/* At the begin of a cache line, and not of a page: processors of some make copy
- * at a twentieth of their speed to where malloc puts large blocks, 16 bytes
- * into a page, from the begin of another. */
-static char *
-scratch(bide_loop *l)
-{
-    if (l->scratch)
-        return l->scratch;
-    char *block = bide__realloc(NULL, SCRATCH + 2 * LINE);
-    if (!block)
-        return NULL;
-    uintptr_t at = ((uintptr_t)block + LINE - 1) / LINE * LINE;
-    if (at % PAGE == 0)
-        at += LINE;
-    l->scratch_block = block;
-    l->scratch = block + (at - (uintptr_t)block);
-    return l->scratch;
-}
-
-/* A reader that has much to come gets room of its own: read there, and save
- * the copy. Without memory libuv reports ENOBUFS. */
+/* Without memory, and of a stream that is left for later, libuv reports
+ * ENOBUFS. */
 static void
 on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
     bide_stream *s = bide__stream_of((uv_stream_t *)handle);
-    bide__reader_make_room(s);
-    size_t room = s->in.room - s->in.tail;
-    if (room >= IN_PLACE) {
-        room = room < ROOM_MOST ? room : ROOM_MOST;
-        *buf = uv_buf_init(s->in.bytes + s->in.tail, (unsigned)room);
-        return;
-    }
-    char *to = scratch(s->base.object.loop);
-    *buf = uv_buf_init(to, to ? SCRATCH : 0);
+    if (bide__intake_full(s->base.object.loop))
+        *buf = uv_buf_init(NULL, 0);
+    else
+        bide__intake_room(s, buf);
 }
 
 static void
@@ -182,10 +131,7 @@ finish(bide_stream *s, bide_wait *w, int status)
 static void
 keep(bide_stream *s, const uv_buf_t *buf, size_t n)
 {
-    bide_loop *l = s->base.object.loop;
-    if (buf->base != l->scratch) {
-        s->in.tail += n;
-    } else if (bide__buffer_append(&s->in, buf->base, n, &l->spares)) {
+    if (bide__intake_keep(s, buf, n)) {
         /* Bytes are lost: what follows would be out of step. */
         s->read_end = BIDE_ENOMEMORY;
         bide__reader_stop(s);
@@ -249,8 +195,17 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
 {
     bide_stream *s = bide__stream_of(uv);
     bide_wait *w = s->reader;
-    if (n == 0)
+    bide_loop *l = s->base.object.loop;
+    if (n == 0) {
+        bide__intake_none(s);
         return;
+    }
+    if (n == UV_ENOBUFS && bide__intake_full(l)) {
+        l->stirred = true;
+        return;
+    }
+    if (n > 0)
+        l->inflow += (size_t)n;
     if (bide__unlikely(s->tap != NULL)) {
         tapped(s, n, buf);
         return;
@@ -265,6 +220,7 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
     } else {
         s->read_end = end_of(s, n, buf);
         bide__reader_stop(s);
+        bide__intake_none(s);
     }
     bide__reader_pushed(s);
 }
@@ -340,9 +296,13 @@ submit(bide_stream *s, bide_wait *w, const bide_wait_kind *kind)
             s->granted = w->task;
         return rc;
     }
+    if (kind == &exact_kind && w->u.io.len > s->expected)
+        s->expected = w->u.io.len;
     rc = bide__reader_start(s);
-    if (rc)
+    if (rc) {
+        s->expected = 0;
         return rc;
+    }
     s->reader = w;
     return bide__io_park(w, kind, s, NULL);
 }
@@ -392,7 +352,7 @@ fill(bide_stream *s)
     uv_buf_t buf;
     if (s->filter) /* which brings by itself what there is */
         return BIDE_EWOULDBLOCK;
-    on_alloc(&s->uv.handle, 0, &buf);
+    bide__intake_room(s, &buf);
     if (!buf.base)
         return BIDE_ENOMEMORY;
     ssize_t n;

@@ -12,10 +12,6 @@ void bide__reader_pushed(bide_stream *s);
 int bide__reader_start(bide_stream *s);
 void bide__reader_stop(bide_stream *s);
 
-/** Before bytes are added to `in`: makes room for what its reader waits for, if
- * that is much. */
-void bide__reader_make_room(bide_stream *s);
-
 /** Ends the wait of the reader with BIDE_ECLOSED and frees the bytes, unless a
  * task was granted some and has not taken them yet. */
 void bide__reader_close(bide_stream *s);

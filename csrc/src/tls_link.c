@@ -26,7 +26,8 @@ link_write(BIO *bio, const char *data, int size)
 {
     bide__tls *t = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (bide__buffer_reserve(&t->out, (size_t)size))
+    bide__spares *spares = &t->stream.base.object.loop->spares;
+    if (bide__buffer_reserve(&t->out, (size_t)size, spares))
         return -1;
     memcpy(t->out.bytes + t->out.tail, data, (size_t)size);
     t->out.tail += (size_t)size;

@@ -1,10 +1,10 @@
 /* The life of a stream with TLS: what arrives, what leaves, how it ends. */
 #include "tls_state.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
 
+#include "intake.h"
 #include "reader.h"
 #include "stream.h"
 #include "writer.h"
@@ -110,9 +110,10 @@ static void
 make_room(bide__tls *t)
 {
     bide_stream *s = &t->stream;
-    bide__reader_make_room(s);
+    bide__intake_expect(s);
     if (t->feed.len > RECORD && s->in.room - s->in.tail < RECORD)
-        bide__buffer_reserve(&s->in, t->feed.len + RECORD);
+        bide__buffer_reserve(&s->in, t->feed.len + RECORD,
+                             &s->base.object.loop->spares);
 }
 
 /* Whether OpenSSL could have more for us: asking it in vain costs as much as a
@@ -209,7 +210,8 @@ encrypt(bide__tls *t, const uv_buf_t *buf, size_t *done)
         size_t piece = left < BATCH ? left : BATCH;
         size_t records = piece / RECORD + 1;
         if (bide__buffer_len(&t->out) == 0 && /* all of it at once */
-            bide__buffer_reserve(&t->out, piece + records * OVERHEAD))
+            bide__buffer_reserve(&t->out, piece + records * OVERHEAD,
+                                 &t->stream.base.object.loop->spares))
             return BIDE_ENOMEMORY;
         ERR_clear_error();
         int n = SSL_write(t->ssl, buf->base + *done, (int)piece);
@@ -393,8 +395,6 @@ start(bide_stream *under, bide_tls_context *c, const char *host,
 {
     if (under->base.closed)
         return BIDE_ECLOSED;
-    if (under->filter && !under->under) /* of a file: nobody feeds its tap */
-        return -ENOTSUP;
     if (under->reader || under->tap || !bide__list_empty(&under->writers))
         return BIDE_EBUSY;
     bide__tls *t =

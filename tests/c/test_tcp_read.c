@@ -320,8 +320,61 @@ test_tcp_read_exact_of_much(void **state)
     net_expect(&n, "r:all");
 }
 
+/* More than a poll takes: what is left over comes with the next ones. */
+enum { PAIRS = 8 };
+
+static void
+fills(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    AWAIT_OK(a, bide_stream_write(a->extra, n->data, MUCH, &a->w));
+    bide_stream_unref(a->extra);
+    END(a);
+}
+
+static void
+drains(actor *a)
+{
+    net *n = a->arg;
+    size_t len;
+
+    BEGIN(a);
+    for (a->i = 0; a->i < MUCH; a->i += (int)a->w.u.io.len) {
+        AWAIT_OK(a, bide_stream_read(a->extra, MUCH, &a->w));
+        const char *data = bide_stream_data(a->extra, &len);
+        CHECK(memcmp(data, n->data + a->i, a->w.u.io.len) == 0);
+        bide_stream_consume(a->extra, a->w.u.io.len);
+    }
+    n->size++;
+    bide_stream_unref(a->extra);
+    END(a);
+}
+
+static void
+test_tcp_much_on_many_streams_all_arrives(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    n.data = malloc(MUCH);
+    n.size = 0;
+    for (int i = 0; i < MUCH; i++)
+        n.data[i] = (char)(i * 7 + i / 251);
+    for (int i = 0; i < PAIRS; i++) {
+        bide_stream *ends[2];
+        assert_int_equal(bide_stream_pair(n.wd.loop, ends), 0);
+        net_spawn(&n, "w", fills)->extra = ends[0];
+        net_spawn(&n, "r", drains)->extra = ends[1];
+    }
+    net_expect(&n, "");
+    assert_int_equal(n.size, PAIRS);
+}
+
 TEST_MAIN("tcp read", T(tcp_echo), T(tcp_read_takes_at_most_what_was_asked),
           T(tcp_bytes_not_consumed_stay), T(tcp_read_exact_across_segments),
           T(tcp_read_until_across_segments),
           T(tcp_read_until_over_its_limit_is_an_error),
-          T(tcp_read_granted_before_a_close), T(tcp_read_exact_of_much))
+          T(tcp_read_granted_before_a_close), T(tcp_read_exact_of_much),
+          T(tcp_much_on_many_streams_all_arrives))

@@ -10,6 +10,31 @@ local settle, with_pair = support.settle, support.with_pair
 
 local BIG = ("0123456789abcdef"):rep(1 << 18)
 
+function test_tcp_much_on_many_streams_all_arrives()
+    local data = ("0123456789abcdefghijklmno"):rep(8000)
+    bide.run(function()
+        local readers = {}
+        for i = 1, 8 do
+            local a, b = bide.socketpair()
+            bide.spawn(function()
+                a:write(data)
+                a:close()
+            end)
+            readers[i] = bide.spawn(function()
+                local parts = {}
+                for part in function() return b:readsome() end do
+                    parts[#parts + 1] = part
+                end
+                b:close()
+                return table.concat(parts)
+            end)
+        end
+        for i = 1, 8 do
+            eq(readers[i]:await() == data, true)
+        end
+    end)
+end
+
 function test_tcp_write_many_sends_all_in_order()
     with_pair(function(a, b)
         local parts, whole = {}, {}

@@ -26,6 +26,29 @@ def test_tcp_read_exact_of_much():
     with_pair(test)
 
 
+def test_tcp_much_on_many_streams_all_arrives():
+    data = BIG[:200_000]
+
+    async def drain(stream):
+        got = b""
+        async with stream:
+            while part := await stream.read():
+                got += part
+        return got
+
+    async def fill(stream):
+        async with stream:
+            await stream.write(data)
+
+    async def main():
+        pairs = [bide.socketpair() for _ in range(8)]
+        got = await bide.gather(*(drain(b) for _, b in pairs),
+                                *(fill(a) for a, _ in pairs))
+        assert list(got[:8]) == [data] * 8
+
+    bide.run(main())
+
+
 def test_tcp_write_many_sends_all_in_order():
     async def test(a, b):
         parts = [bytes([i]) * (i % 7) for i in range(200)]
