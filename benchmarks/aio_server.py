@@ -6,6 +6,7 @@ Prints its port. LOOP is a name of `LOOPS`, or "bide": its own API."""
 
 import asyncio
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -13,6 +14,7 @@ import sys
 from aio_loops import LOOPS
 
 MOST = 256 * 1024
+LIFE = 900  # seconds: none outlives a bench that was killed for long
 
 
 def announce(port):
@@ -248,6 +250,7 @@ async def native(kind, size):
 
 
 def main():
+    signal.alarm(LIFE)
     loop, kind, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if loop == "bide":
         import bide

@@ -1268,7 +1268,8 @@ BIDE_API void bide_shortage_over(bide_shortage *s);
 
 /* -- tls ------------------------------------------------------------------ */
 
-/* A library built without OpenSSL answers ENOTSUP in this section. */
+/* A library built without OpenSSL (CMake: -DBIDE_TLS=OFF) makes no context:
+ * bide_tls_context_new answers ENOTSUP, and what needs one does, too. */
 
 typedef struct bide_tls_context bide_tls_context;
 
@@ -1328,7 +1329,8 @@ BIDE_API int bide_tls_context_add_name(bide_tls_context *c, const char *name,
  *   shutdown  tells the peer (close_notify); reading goes on
  *   close     tells the peer if it can at once, and waits for nothing
  * BIDE_EINVALID: the context is for the other side. BIDE_EBUSY: a task reads
- * or writes `under`.
+ * or writes `under`. ENOTSUP: `under` is a file or device, as standard input
+ * may be.
  *
  * `host` (may be NULL): the name to ask for, and to find in the certificate.
  * `session` (may be NULL) of bide_tls_session, to be resumed. */
@@ -1533,11 +1535,18 @@ BIDE_API void bide_file_consume(bide_file *f, size_t n);
 BIDE_API int bide_file_write(bide_file *f, const char *data, size_t len,
                              bide_wait *w);
 
+/** The same of `count` buffers, as one write; the list is borrowed, too. */
+BIDE_API int bide_file_write_many(bide_file *f, const bide_buffer *list,
+                                  size_t count, bide_wait *w);
+
 /** At `offset`, leaving the position alone. pread: up to `n` bytes, fewer only
  * at the end, in a block of memory in `w->value.as.ptr`, freed by bide_fs_free;
- * `w->u.io.len` tells how many. ESPIPE: the file has no position. */
+ * `w->u.io.len` tells how many. pread_into: into `to`, which is borrowed until
+ * the wait is over. ESPIPE: the file has no position. */
 BIDE_API int bide_file_pread(bide_file *f, size_t n, int64_t offset,
                              bide_wait *w);
+BIDE_API int bide_file_pread_into(bide_file *f, void *to, size_t n,
+                                  int64_t offset, bide_wait *w);
 BIDE_API int bide_file_pwrite(bide_file *f, const char *data, size_t len,
                               int64_t offset, bide_wait *w);
 

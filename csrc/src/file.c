@@ -1,4 +1,4 @@
-/* Opening files, and what is done to them besides reading at the position. */
+/* Opening files, and what is done to them besides reading and writing. */
 #include "file_queue.h"
 
 #include <errno.h>
@@ -9,185 +9,11 @@
 
 #include "errand.h"
 
-static void
-forget_ahead(bide_file *f)
-{
-    if (f->placed)
-        bide__buffer_fini(&f->in);
-}
-
-static void
-undo_block(bide_wait *w)
-{
-    bide_fs_free(w->value.as.ptr);
-    w->value = BIDE_NO_VALUE;
-}
-
 static int
 finish_call(bide_file *f, bide_wait *w)
 {
     (void)w;
     return f->disk.status;
-}
-
-/* -- writing -------------------------------------------------------------- */
-
-static int start_write(bide_file *f, bide_wait *w);
-static int finish_write(bide_file *f, bide_wait *w);
-static int start_pwrite(bide_file *f, bide_wait *w);
-static int finish_pwrite(bide_file *f, bide_wait *w);
-
-static const bide__file_op write_op = {
-    .kind = {.verb = "write", .object = "File", .abort = bide__file_abort},
-    .start = start_write,
-    .finish = finish_write,
-    .changes = true,
-};
-static const bide__file_op pwrite_op = {
-    .kind = {.verb = "pwrite", .object = "File", .abort = bide__file_abort},
-    .start = start_pwrite,
-    .finish = finish_pwrite,
-    .changes = true,
-};
-
-/* The thread gets a copy: the caller's memory is its own again as soon as the
- * wait is over, however it ends. */
-static int
-send_copy(bide_file *f, bide_wait *w, bool placed, int64_t offset)
-{
-    f->disk.block = bide__realloc(NULL, w->u.io.len);
-    if (!f->disk.block)
-        return BIDE_ENOMEMORY;
-    memcpy(f->disk.block, w->u.io.data, w->u.io.len);
-    f->disk.len = w->u.io.len;
-    f->disk.placed = placed;
-    f->disk.offset = offset;
-    f->written = true;
-    forget_ahead(f);
-    return bide__file_call(f, (const bide__file_op *)w->kind, BIDE__DISK_WRITE);
-}
-
-static int
-start_write(bide_file *f, bide_wait *w)
-{
-    if (w->u.io.len == 0)
-        return 0;
-    return send_copy(f, w, f->placed && !f->append, f->position);
-}
-
-static int
-finish_pwrite(bide_file *f, bide_wait *w)
-{
-    bide__file_free_block(f);
-    if (w)
-        w->u.io.done = f->disk.done;
-    return f->disk.status;
-}
-
-static int
-finish_write(bide_file *f, bide_wait *w)
-{
-    if (f->disk.placed)
-        f->position += (int64_t)f->disk.done;
-    else if (f->disk.end >= 0 && f->placed)
-        f->position = f->disk.end;
-    return finish_pwrite(f, w);
-}
-
-int
-bide_file_write(bide_file *f, const char *data, size_t len, bide_wait *w)
-{
-    w->u.io.data = data;
-    w->u.io.len = len;
-    w->u.io.done = 0;
-    return bide__file_submit(f, &write_op, w);
-}
-
-static int
-start_pwrite(bide_file *f, bide_wait *w)
-{
-    if (!f->placed)
-        return UV_ESPIPE;
-    if (w->u.io.len == 0)
-        return 0;
-    return send_copy(f, w, true, w->value.as.integer);
-}
-
-int
-bide_file_pwrite(bide_file *f, const char *data, size_t len, int64_t offset,
-                 bide_wait *w)
-{
-    if (offset < 0)
-        return BIDE_EINVALID;
-    w->u.io.data = data;
-    w->u.io.len = len;
-    w->u.io.done = 0;
-    w->value.as.integer = offset;
-    return bide__file_submit(f, &pwrite_op, w);
-}
-
-/* -- pread ---------------------------------------------------------------- */
-
-enum { ON_THE_SPOT = 256 * 1024 };
-
-static int
-give_block(bide_file *f, bide_wait *w, size_t n)
-{
-    w->value = BIDE_NO_VALUE;
-    w->value.as.ptr = f->disk.block;
-    w->u.io.len = n;
-    f->disk.block = NULL;
-    return 0;
-}
-
-static int start_pread(bide_file *f, bide_wait *w);
-
-static int
-finish_pread(bide_file *f, bide_wait *w)
-{
-    if (w && f->disk.status == 0)
-        return give_block(f, w, f->disk.done);
-    bide__file_free_block(f);
-    return f->disk.status;
-}
-
-static const bide__file_op pread_op = {
-    .kind = {.verb = "pread",
-             .object = "File",
-             .abort = bide__file_abort,
-             .undo = undo_block},
-    .start = start_pread,
-    .finish = finish_pread,
-};
-
-static int
-start_pread(bide_file *f, bide_wait *w)
-{
-    int64_t offset = w->value.as.integer, n = UV_EAGAIN;
-    size_t len = w->u.io.len;
-    if (!f->placed)
-        return UV_ESPIPE;
-    f->disk.block = bide__realloc(NULL, len ? len : 1);
-    if (!f->disk.block)
-        return BIDE_ENOMEMORY;
-    if (len <= ON_THE_SPOT)
-        n = bide__disk_read_cached(f->fd, f->disk.block, len, offset);
-    if (n == (int64_t)len || n == 0)
-        return give_block(f, w, (size_t)n);
-    f->disk.len = len;
-    f->disk.placed = true;
-    f->disk.offset = offset;
-    return bide__file_call(f, &pread_op, BIDE__DISK_READ);
-}
-
-int
-bide_file_pread(bide_file *f, size_t n, int64_t offset, bide_wait *w)
-{
-    if (offset < 0)
-        return BIDE_EINVALID;
-    w->u.io.len = n;
-    w->value.as.integer = offset;
-    return bide__file_submit(f, &pread_op, w);
 }
 
 /* -- seek ----------------------------------------------------------------- */
@@ -254,7 +80,7 @@ start_truncate(bide_file *f, bide_wait *w)
 {
     f->disk.offset = w->value.as.integer;
     f->written = true;
-    forget_ahead(f);
+    bide__file_forget_ahead(f);
     return bide__file_call(f, (const bide__file_op *)w->kind,
                            BIDE__DISK_TRUNCATE);
 }
@@ -307,9 +133,9 @@ static const bide__file_op stat_op = {
     .kind = {.verb = "stat",
              .object = "File",
              .abort = bide__file_abort,
-             .undo = undo_block},
+             .undo = bide__file_undo_block},
     .start = start_stat,
-    .finish = finish_pread,
+    .finish = bide__file_finish_block,
 };
 
 int

@@ -15,6 +15,20 @@ bide__file_free_block(bide_file *f)
     f->disk.block = NULL;
 }
 
+void
+bide__file_forget_ahead(bide_file *f)
+{
+    if (f->placed)
+        bide__buffer_fini(&f->in);
+}
+
+void
+bide__file_undo_block(bide_wait *w)
+{
+    bide_fs_free(w->value.as.ptr);
+    w->value = BIDE_NO_VALUE;
+}
+
 /* -- the end -------------------------------------------------------------- */
 
 /* From here on, if the users are gone, so is the file. */

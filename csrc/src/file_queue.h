@@ -61,6 +61,14 @@ void bide__file_pump(bide_file *f);
 
 bool bide__file_abort(bide_wait *w, bool forced);
 
+/** Drops what was read ahead: the file is changed. */
+void bide__file_forget_ahead(bide_file *f);
+
+/** As `finish`, of what leaves a block in f->disk: it becomes the wait's, with
+ * f->disk.done bytes. The other is its `undo`. */
+int bide__file_finish_block(bide_file *f, bide_wait *w);
+void bide__file_undo_block(bide_wait *w);
+
 /** Frees the block of f->disk. */
 void bide__file_free_block(bide_file *f);
 

@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "spin.h"
+#include "stand_in.h"
 
 _Thread_local bide_loop *bide__loop_here;
 unsigned bide__fork_count;
@@ -39,7 +40,9 @@ bide__loop_init(bide_loop *l)
 {
     static uv_once_t once = UV_ONCE_INIT;
     uv_once(&once, watch_forks);
-    int rc = uv_loop_init(&l->uv);
+    int rc = bide__stand_in();
+    if (rc == 0)
+        rc = uv_loop_init(&l->uv);
     if (rc)
         return rc;
     rc = uv_async_init(&l->uv, &l->async, on_async);

@@ -14,6 +14,7 @@
 #include "mended.h"
 #include "pipe.h"
 #include "slow.h"
+#include "stand_in.h"
 #include "stream_state.h"
 #include "tcp.h"
 
@@ -114,6 +115,8 @@ bide_stream_open_stdio(bide_loop *l, int number, bide_stream **out)
     int flags = fcntl(number, F_GETFL);
     if (flags < 0)
         return -errno;
+    if (bide__stands_in(number))
+        return -EBADF;
     switch (uv_guess_handle(number)) {
     case UV_FILE:
         return bide__slow_open(l, number, flags & O_ACCMODE, out);

@@ -11,7 +11,9 @@ bide_tls_context_new(const bide_tls_config *config, bide_tls_context **out,
     (void)config;
     (void)out;
     if (why && size)
-        snprintf(why, size, "bide was built without OpenSSL");
+        snprintf(why, size, "%s",
+                 "bide was built without TLS: build it "
+                 "with OpenSSL and -DBIDE_TLS=ON");
     return -ENOTSUP;
 }
 

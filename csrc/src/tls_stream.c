@@ -1,6 +1,7 @@
 /* The life of a stream with TLS: what arrives, what leaves, how it ends. */
 #include "tls_state.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
 
@@ -395,6 +396,8 @@ start(bide_stream *under, bide_tls_context *c, const char *host,
 {
     if (under->base.closed)
         return BIDE_ECLOSED;
+    if (under->filter && !under->under) /* of a file: nobody feeds its tap */
+        return -ENOTSUP;
     if (under->reader || under->tap || !bide__list_empty(&under->writers))
         return BIDE_EBUSY;
     bide__tls *t =

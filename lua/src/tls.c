@@ -7,6 +7,7 @@
  *   stream:handshake()                   waits for it */
 #include "stream.h"
 
+#include <errno.h>
 #include <string.h>
 
 typedef struct context {
@@ -244,6 +245,16 @@ read_client(lua_State *L, int arg, client *c)
     lua_pop(L, 2); /* the table keeps them */
 }
 
+static int
+no_conversation(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_pushliteral(L, "TLS needs a socket, a pipe or a terminal: this stream "
+                       "is a file or a device");
+    lua_pushstring(L, bide_error_name(-ENOTSUP));
+    return 3;
+}
+
 /* Moves `from` into a new stream with TLS, on top of the stack, and waits for
  * its handshake; the old one is closed. */
 static int
@@ -260,7 +271,8 @@ start(lua_State *L, bidelua_task *t, bidelua_stream *from, context *c,
                                            o->session, o->session_size, &tls);
     if (rc) {
         bide_stream_unref(closed);
-        return bidelua_io_failed(L, t, rc);
+        return rc == -ENOTSUP ? no_conversation(L)
+                              : bidelua_io_failed(L, t, rc);
     }
     from->core = closed;
     to->core = tls;

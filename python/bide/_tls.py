@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import ssl as _ssl
+import stat
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -83,6 +86,20 @@ def _check(ssl: _ssl.SSLContext) -> _ssl.SSLContext:
     )
 
 
+def _check_talks(stream: Stream) -> None:
+    """There is nobody to shake hands with in a file."""
+    if stream.closed:
+        return
+    fd = stream.fileno()
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(fd)):
+        raise OSError(
+            errno.ENOTSUP,
+            "TLS needs a socket, a pipe or a terminal: this stream is a file "
+            "or a device",
+        )
+
+
 async def _handshake(
     stream: TLSStream, handshake_timeout: float | None
 ) -> TLSStream:
@@ -119,6 +136,7 @@ async def start_tls(
             "server_hostname is missing: it is the name that the peer's "
             "certificate is checked for (or set ssl.check_hostname = False)"
         )
+    _check_talks(stream)
     tls = _core._wrap_tls(
         stream, context, bool(server_side), server_hostname, session
     )

@@ -63,7 +63,8 @@
     X(changes, 1)                                                              \
     X(tls_stream, 1)                                                           \
     X(process, 1)                                                              \
-    X(ssl_base, 1)
+    X(ssl_base, 1)                                                             \
+    X(stream_call, 0)
 
 /** X(file): module functions, `PyMethodDef bidepy_<file>_functions[]`, called
  * with the module as self (bidepy_of_module). */

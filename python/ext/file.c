@@ -337,6 +337,13 @@ PyDoc_STRVAR(doc_write,
              "gives its length. Ends\nwhen the system has taken it. A write "
              "that a thread has begun is not cancelled any more:\nit ends, and "
              "the cancellation lands at the next await.");
+PyDoc_STRVAR(doc_write_many,
+             "write_many($self, buffers, /)\n--\n\n"
+             "Write several buffers as one; gives their length in all.");
+PyDoc_STRVAR(doc_pread_into,
+             "pread_into($self, /, buffer, offset)\n--\n\n"
+             "Fill a writable buffer from `offset`; gives the bytes read, "
+             "fewer only at the end.\nThe position stays.");
 PyDoc_STRVAR(doc_pwrite, "pwrite($self, /, data, offset)\n--\n\n"
                          "Write at `offset`; the position stays.");
 PyDoc_STRVAR(doc_seek, "seek($self, /, offset, whence=0)\n--\n\n"
@@ -379,6 +386,9 @@ static PyMethodDef methods[] = {
     {"readline", BIDEPY_METHOD(bidepy_file_readline), NAMED, doc_readline},
     {"pread", BIDEPY_METHOD(bidepy_file_pread), NAMED, doc_pread},
     {"write", bidepy_file_write, METH_O, doc_write},
+    {"write_many", bidepy_file_write_many, METH_O, doc_write_many},
+    {"pread_into", BIDEPY_METHOD(bidepy_file_pread_into), NAMED,
+     doc_pread_into},
     {"pwrite", BIDEPY_METHOD(bidepy_file_pwrite), NAMED, doc_pwrite},
     {"seek", BIDEPY_METHOD(bidepy_file_seek), NAMED, doc_seek},
     {"tell", bidepy_file_tell, METH_NOARGS, doc_tell},

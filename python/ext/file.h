@@ -46,6 +46,12 @@ PyObject *bidepy_file_anext(PyObject *self);
 PyObject *bidepy_file_pread(PyObject *self, PyObject *const *args,
                             Py_ssize_t nargs, PyObject *kwnames);
 
+PyObject *bidepy_file_pread_into(PyObject *self, PyObject *const *args,
+                                 Py_ssize_t nargs, PyObject *kwnames);
+
+/* vector.c */
+PyObject *bidepy_file_write_many(PyObject *self, PyObject *buffers);
+
 /* file_change.c */
 PyObject *bidepy_file_write(PyObject *self, PyObject *data);
 PyObject *bidepy_file_pwrite(PyObject *self, PyObject *const *args,

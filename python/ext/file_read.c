@@ -177,16 +177,24 @@ static const bidepy_op_kind into_kind = {
     .release = bidepy_stream_unview,
 };
 
-PyObject *
-bidepy_file_read_into(PyObject *self, PyObject *buffer)
+static int
+check_writable(PyObject *buffer)
 {
     if (PyObject_CheckBuffer(buffer))
-        return bidepy_stream_buffered(self, &into_kind, buffer);
+        return 0;
     PyErr_Format(PyExc_TypeError,
                  "buffer must be a writable buffer such as a bytearray, not "
                  "%.100s",
                  Py_TYPE(buffer)->tp_name);
-    return NULL;
+    return -1;
+}
+
+PyObject *
+bidepy_file_read_into(PyObject *self, PyObject *buffer)
+{
+    if (check_writable(buffer) < 0)
+        return NULL;
+    return bidepy_stream_buffered(self, &into_kind, buffer);
 }
 
 /* -- at a place ----------------------------------------------------------- */
@@ -234,5 +242,56 @@ bidepy_file_pread(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
         op->arg = at;
     else
         Py_XDECREF(at);
+    return (PyObject *)op;
+}
+
+/* The offset lies behind the buffer, in a tuple, until the start. */
+static int
+pread_into_start(bidepy_op *op)
+{
+    PyObject *both = op->arg;
+    int64_t offset = PyLong_AsLongLong(PyTuple_GET_ITEM(both, 1));
+    op->arg = Py_NewRef(PyTuple_GET_ITEM(both, 0));
+    Py_DECREF(both);
+    Py_buffer *view = bidepy_stream_view(op, PyBUF_WRITABLE);
+    if (!view)
+        return BIDE_EHOST;
+    return bide_file_pread_into(bidepy_file_under(op), view->buf,
+                                (size_t)view->len, offset, &op->wait);
+}
+
+static PyObject *
+pread_into_finish(bidepy_op *op)
+{
+    return PyLong_FromSize_t(op->wait.u.io.len);
+}
+
+static const bidepy_op_kind pread_into_kind = {
+    .name = "File.pread_into()",
+    .start = pread_into_start,
+    .finish = pread_into_finish,
+    .fail = bidepy_file_fail,
+    .release = bidepy_stream_unview,
+};
+
+PyObject *
+bidepy_file_pread_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
+{
+    static const char *const names[] = {"buffer", "offset", NULL};
+    static const bidepy_signature sig = {"pread_into", names, 2, 2};
+    PyObject *given[2];
+    size_t offset;
+    if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
+        check_writable(given[0]) < 0 ||
+        bidepy_size(given[1], "offset", 0, &offset) < 0)
+        return NULL;
+    PyObject *both = Py_BuildValue("(ON)", given[0], PyLong_FromSize_t(offset));
+    bidepy_op *op =
+        both ? bidepy_op_new(bidepy_of(self), &pread_into_kind, self) : NULL;
+    if (op)
+        op->arg = both;
+    else
+        Py_XDECREF(both);
     return (PyObject *)op;
 }

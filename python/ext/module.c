@@ -17,9 +17,10 @@ BIDEPY_FUNCTIONS(X)
 static bidepy_pool *
 pool_at(bidepy_state *st, unsigned i)
 {
-    bidepy_pool *const pools[] = {&st->op_pool,     &st->task_pool,
-                                  &st->scope_pool,  &st->token_pool,
-                                  &st->future_pool, &st->bound_pool};
+    bidepy_pool *const pools[] = {&st->op_pool,         &st->task_pool,
+                                  &st->scope_pool,      &st->token_pool,
+                                  &st->future_pool,     &st->bound_pool,
+                                  &st->stream_call_pool};
     return i < sizeof pools / sizeof *pools ? pools[i] : NULL;
 }
 

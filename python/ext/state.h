@@ -59,7 +59,7 @@ typedef struct bidepy_state {
     struct bidepy_runtime *adopting;
 
     bidepy_pool op_pool, task_pool, scope_pool, token_pool, future_pool;
-    bidepy_pool bound_pool, stop_pool;
+    bidepy_pool bound_pool, stop_pool, stream_call_pool;
 
     /** Of asyncio's transports: net.h; made on first use. */
     struct bidepy_net *net;

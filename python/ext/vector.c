@@ -1,5 +1,5 @@
-/* Stream.write_many(): several buffers in one write. */
-#include "stream.h"
+/* write_many() of Stream and File: several buffers in one write. */
+#include "file.h"
 
 /* Views of the buffers, which go with the operation; `list` lies behind them.
  */
@@ -61,8 +61,32 @@ static const bidepy_op_kind many_kind = {
     .release = release,
 };
 
-PyObject *
-bidepy_stream_write_many(PyObject *self, PyObject *buffers)
+static int
+file_start(bidepy_op *op)
+{
+    const views *v = view_all(op);
+    if (!v)
+        return BIDE_EHOST;
+    return bide_file_write_many(bidepy_file_under(op), v->list,
+                                (size_t)v->count, &op->wait);
+}
+
+static PyObject *
+file_finish(bidepy_op *op)
+{
+    return PyLong_FromSize_t(op->wait.u.io.len);
+}
+
+static const bidepy_op_kind file_kind = {
+    .name = "File.write_many()",
+    .start = file_start,
+    .finish = file_finish,
+    .fail = bidepy_file_fail,
+    .release = release,
+};
+
+static PyObject *
+write_many(PyObject *self, const bidepy_op_kind *kind, PyObject *buffers)
 {
     if (PyObject_CheckBuffer(buffers) || PyUnicode_Check(buffers)) {
         PyErr_Format(PyExc_TypeError,
@@ -84,7 +108,19 @@ bidepy_stream_write_many(PyObject *self, PyObject *buffers)
         Py_DECREF(all);
         return NULL;
     }
-    PyObject *op = bidepy_stream_buffered(self, &many_kind, all);
+    PyObject *op = bidepy_stream_buffered(self, kind, all);
     Py_DECREF(all);
     return op;
+}
+
+PyObject *
+bidepy_stream_write_many(PyObject *self, PyObject *buffers)
+{
+    return write_many(self, &many_kind, buffers);
+}
+
+PyObject *
+bidepy_file_write_many(PyObject *self, PyObject *buffers)
+{
+    return write_many(self, &file_kind, buffers);
 }

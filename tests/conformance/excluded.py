@@ -11,11 +11,9 @@ from fnmatch import fnmatch
 
 SIGNAL_MODULE = ("replaces the module `signal` (or `sys`) inside "
                  "asyncio.unix_events and asks what was called in it")
-SELECTOR = "counts the descriptors of BaseSelectorEventLoop's own pipe"
 SIGNALS = "test_unix_events.SelectorEventLoopSignalTests."
 
 EXCLUDED = {
-    "test_events.*.test_internal_fds": SELECTOR,
     "test_runners.RunTests.test_loop_factory_default_event_loop":
         "compares with asyncio.EventLoop, which the runner has replaced",
     f"{SIGNALS}test_add_signal_handler_install_error*": SIGNAL_MODULE,

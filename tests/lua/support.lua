@@ -208,6 +208,11 @@ function support.script(source)
     return text, status
 end
 
+-- Whether the module was built with OpenSSL.
+function support.has_tls()
+    return select(3, bide.tls.context {}) ~= "ENOTSUP"
+end
+
 function support.finish()
     os.exit(lu.LuaUnit.run(), true)
 end

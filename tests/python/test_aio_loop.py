@@ -30,9 +30,12 @@ def run(loop, coro):
 
 
 def stock_methods():
+    """All of an asyncio loop's that are public, and what is abstract besides."""
     stock = asyncio.SelectorEventLoop
-    return [name for name in dir(asyncio.AbstractEventLoop)
-            if callable(getattr(stock, name)) and not name.startswith("__")]
+    names = {name for name in dir(stock) if not name.startswith("_")}
+    names.update(name for name in dir(asyncio.AbstractEventLoop)
+                 if not name.startswith("__"))
+    return sorted(name for name in names if callable(getattr(stock, name)))
 
 
 @pytest.mark.parametrize("name", stock_methods())
@@ -352,6 +355,26 @@ def test_debug_mode_reports_slow_callbacks(loop, caplog):
         loop.call_soon("nothing")
 
 
+def test_debug_mode_holds_no_failed_task(loop):
+    async def fail():
+        raise ZeroDivisionError
+
+    async def main():
+        loop.set_exception_handler(lambda loop, context: seen.append("told"))
+        asyncio.Task(fail())
+        await asyncio.sleep(0)
+        seen.append("next")
+
+    seen = []
+    loop.set_debug(True)
+    gc.disable()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        gc.enable()
+    assert seen == ["told", "next"]
+
+
 def test_install_makes_it_the_default():
     code = """
         import asyncio, bide
@@ -526,28 +549,5 @@ def test_sock_accept(loop):
                 with connection:
                     assert connection.gettimeout() == 0
                     assert address == client.getsockname()
-
-    run(loop, main())
-
-
-# -- names ---------------------------------------------------------------------
-
-
-def test_literal_addresses_need_no_thread(loop):
-    async def main():
-        def refuse(*args):
-            raise AssertionError("a thread")
-
-        loop.set_debug(False)  # there a slow look-up is to be seen as one
-        loop.run_in_executor = refuse
-        for host, port in (("127.0.0.1", 80), ("::1", "80"), (b"127.0.0.1", 0)):
-            found = await loop.getaddrinfo(host, port,
-                                           type=socket.SOCK_STREAM)
-            assert found == socket.getaddrinfo(host, port,
-                                               type=socket.SOCK_STREAM)
-        with pytest.raises(socket.gaierror):
-            await loop.getaddrinfo("127.0.0.1", 80, family=socket.AF_INET6)
-        with pytest.raises(AssertionError, match="a thread"):
-            await loop.getaddrinfo("localhost", 80)
 
     run(loop, main())

@@ -16,7 +16,9 @@ FAST = ("test_events", "test_sock_lowlevel", "test_server", "test_runners",
         "test_waitfor", "test_locks", "test_queues")
 ALL = (*FAST, "test_sendfile", "test_ssl", "test_sslproto", "test_subprocess",
        "test_unix_events", "test_streams", "test_tasks", "test_futures",
-       "test_eager_task_factory")
+       "test_eager_task_factory", "test_futures2", "test_pep492",
+       "test_threads", "test_staggered")
+SINCE = {"test_eager_task_factory": "3.12", "test_staggered": "3.13"}
 COUNTS = re.compile(r"^test_\w+: (\d+) passed, (\d+) failed$", re.M)
 
 
@@ -24,8 +26,7 @@ def conformance(log: Log, python: Python | None, version: str,
                 modules: tuple[str, ...]) -> Counts:
     if python is None:
         raise Skipped(f"no CPython {version} here")
-    if version == "3.11":
-        modules = tuple(m for m in modules if m != "test_eager_task_factory")
+    modules = tuple(m for m in modules if SINCE.get(m, version) <= version)
     python.build(log)
 
     def run(module: str) -> str:

@@ -131,6 +131,19 @@ def lua_tests(log: Log, tree: str = "release", gc: bool = False) -> Counts:
     return total
 
 
+def no_tls(log: Log) -> Counts:
+    """Built without OpenSSL it says so: in C and in Lua."""
+    tree = BUILD / "no-tls"
+    log.run("cmake", "--preset", "dev", "-B", tree, "-DBIDE_TLS=OFF",
+            *(f"-DBIDE_BUILD_{part}=OFF"
+              for part in ("PYTHON", "EXAMPLES", "BENCHMARKS")))
+    log.run("cmake", "--build", tree, "-j", str(os.cpu_count() or 2),
+            "--target", "test_tls_absent", "bide_lua")
+    return log.count(cmocka, tree / "tests/c/test_tls_absent") + log.count(
+        luaunit, lua(), ROOT / "tests/lua/test_tls_absent.lua",
+        env=lua_paths(tree))
+
+
 def lua() -> str:
     found = shutil.which("lua5.4") or shutil.which("lua")
     if found is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .counts import Counts, pytest
+from .languages import sanitized
 from .pythons import default_python
-from .runner import BUILD, Log
+from .runner import BUILD, ROOT, Log
 from .trees import lua_paths
 
 
@@ -16,6 +17,15 @@ def peers(log: Log) -> Counts:
 def ecosystem(log: Log) -> Counts:
     """Packages made for asyncio, on bide's loop."""
     return _pytest(log, "tests/ecosystem", {})
+
+
+def soak(log: Log, seconds: int) -> Counts:
+    """uvicorn and aiohttp, each so long under load, on the instrumented build."""
+    interpreter = default_python().environment(log, "tests/ecosystem")
+    return log.count(
+        pytest, interpreter, ROOT / "tests/ecosystem/soak.py", str(seconds),
+        env={"PYTHONPATH": str(BUILD / "asan/python"), **sanitized(log)},
+        timeout=600 + 4 * seconds)
 
 
 def _pytest(log: Log, folder: str, extra: dict[str, str]) -> Counts:

@@ -61,6 +61,7 @@ def run_debug(loop: EventLoop, handle: events.Handle) -> None:
                            base_events._format_handle(handle), took)
     finally:
         loop._current_handle = None
+        handle = None  # not to be in a cycle with an exception's traceback
 
 
 def run_foreign(loop: EventLoop, handle: events.Handle) -> None:

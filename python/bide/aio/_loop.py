@@ -42,6 +42,8 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin, NamesMixin,
         # Not those of the selector loops: they make a selector and a pipe.
         base_events.BaseEventLoop.__init__(self)
         self._selector = SelectorView(self)
+        self._internal_fds = 1  # as its own loops have: what wakes it
+        self._ssock = self._csock = None
         self._transports: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary())
         self._bide_watched = {}
@@ -127,6 +129,7 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin, NamesMixin,
             return
         base_events.BaseEventLoop.close(self)
         self._selector = None
+        self._internal_fds = 0
         self._remove_signal_handlers()
         self._shut()
         self._bide_watched.clear()

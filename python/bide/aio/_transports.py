@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bide._core import _socket_transport
 from bide.aio._ssl import SSLProtocol
+from bide.aio._streams import quicken
 
 if TYPE_CHECKING:
     from asyncio.unix_events import _UnixSelectorEventLoop as _Base
@@ -43,6 +44,7 @@ class TransportsMixin(_Base):
     def _make_socket_transport(  # type: ignore
             self, sock, protocol, waiter=None, *, extra=None, server=None):
         self._ensure_fd_no_transport(sock)
+        quicken(protocol)
         return _socket_transport(self, sock, protocol, waiter, extra, server)
 
     def _make_ssl_transport(  # type: ignore
@@ -51,6 +53,7 @@ class TransportsMixin(_Base):
             ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
             ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT):
         self._ensure_fd_no_transport(rawsock)
+        quicken(protocol)
         secure = SSLProtocol(
             self, protocol, sslcontext, waiter, server_side, server_hostname,
             ssl_handshake_timeout=ssl_handshake_timeout,
@@ -153,6 +156,7 @@ class TransportsMixin(_Base):
         protocol = None
         try:
             protocol = protocol_factory()
+            quicken(protocol)
             _socket_transport(self, conn, protocol, None, extra, server)
         except (SystemExit, KeyboardInterrupt):
             raise

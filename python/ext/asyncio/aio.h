@@ -150,8 +150,9 @@ struct bidepy_loop {
     bidepy_link armed;      /* head: timer handles */
     struct bidepy_fd **fds; /* by descriptor */
     size_t fd_room;
-    char *scratch;   /* sock_recv() */
-    unsigned called; /* since the last poll */
+    char *scratch;    /* sock_recv() */
+    PyObject *itself; /* {"loop": the loop}, to make a Future with */
+    unsigned called;  /* since the last poll */
     bool posted, stopping, closed, debug;
 };
 

@@ -274,6 +274,21 @@ loop_time(PyObject *loop, PyObject *unused)
         seconds(bide_loop_now(self->runtime->loop, true)));
 }
 
+static PyObject *
+create_future(PyObject *loop, PyObject *unused)
+{
+    (void)unused;
+    bidepy_loop *self = (bidepy_loop *)loop;
+    if (!self->itself)
+        self->itself = Py_BuildValue("{OO}", self->st->aio->str.loop, loop);
+    PyObject *none = self->itself ? PyTuple_New(0) : NULL;
+    PyObject *future = NULL;
+    if (none)
+        future = PyObject_Call(self->st->aio->future_class, none, self->itself);
+    Py_XDECREF(none);
+    return future;
+}
+
 PyMethodDef bidepy_loop_call_methods[] = {
     {"call_soon", BIDEPY_METHOD(call_soon), METH_FASTCALL | METH_KEYWORDS,
      call_soon_doc},
@@ -285,5 +300,7 @@ PyMethodDef bidepy_loop_call_methods[] = {
      call_at_doc},
     {"time", loop_time, METH_NOARGS,
      "time($self)\n--\n\nThe loop's clock, in seconds."},
+    {"create_future", create_future, METH_NOARGS,
+     "create_future($self)\n--\n\nA new asyncio.Future of this loop."},
     {"_add_callback", add_callback, METH_O, NULL},
     {NULL, NULL, 0, NULL}};

@@ -243,6 +243,7 @@ bidepy_loop_shut(bidepy_loop *self)
     self->ring = (bidepy_ring){.items = NULL};
     PyMem_Free(self->scratch);
     self->scratch = NULL;
+    Py_CLEAR(self->itself);
     if (self->runtime->aio != self)
         return;
     self->runtime->aio = NULL;

@@ -109,6 +109,32 @@ get_debug(PyObject *self, void *unused)
     return PyBool_FromLong(((bidepy_loop *)self)->debug);
 }
 
+/* asyncio's own are functions in Python: each Future asks get_debug(), and each
+ * task _check_closed(). */
+static PyObject *
+ask_debug(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((bidepy_loop *)self)->debug);
+}
+
+static PyObject *
+ask_closed(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((bidepy_loop *)self)->closed);
+}
+
+static PyObject *
+check_closed(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (!((bidepy_loop *)self)->closed)
+        Py_RETURN_NONE;
+    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    return NULL;
+}
+
 static int
 set_debug(PyObject *self, PyObject *value, void *unused)
 {
@@ -191,6 +217,7 @@ loop_traverse(PyObject *loop, visitproc visit, void *arg)
     bidepy_loop *self = (bidepy_loop *)loop;
     Py_VISIT(Py_TYPE(loop));
     Py_VISIT(self->runtime);
+    Py_VISIT(self->itself);
     for (size_t i = 0; i < self->ring.count; i++)
         Py_VISIT(
             self->ring.items[(self->ring.head + i) & (self->ring.room - 1)]);
@@ -206,6 +233,7 @@ loop_clear(PyObject *loop)
     bidepy_loop *self = (bidepy_loop *)loop;
     if (self->runtime && !self->closed)
         bidepy_runtime_shut(self->runtime, self);
+    Py_CLEAR(self->itself);
     return 0;
 }
 
@@ -229,6 +257,12 @@ static PyMethodDef run_methods[] = {
     {"stop", stop, METH_NOARGS,
      "stop($self)\n--\n\n"
      "Have run_forever() return when the callbacks that are due have run."},
+    {"get_debug", ask_debug, METH_NOARGS,
+     "get_debug($self)\n--\n\nWhether debug mode is on."},
+    {"is_closed", ask_closed, METH_NOARGS,
+     "is_closed($self)\n--\n\nWhether close() has been called."},
+    {"_check_closed", check_closed, METH_NOARGS,
+     "_check_closed($self)\n--\n\n"},
     {"_shut", shut, METH_NOARGS, NULL},
     {"_native_tasks", native_tasks, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};

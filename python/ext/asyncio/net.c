@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include "aio.h"
+#include "streams.h"
 #include "transport.h"
 
 enum { LINE = 64 };
@@ -74,7 +75,7 @@ bidepy_net_of(bidepy_state *st)
         return NULL;
     }
     if (import_objects(net) || intern_names(net) || import_states(net) ||
-        bidepy_transport_types(st, net)) {
+        bidepy_transport_types(st, net) || bidepy_stream_types(st, net)) {
         bidepy_net_free(net);
         return NULL;
     }
@@ -248,7 +249,20 @@ socket_transport(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return bidepy_transport_new(bidepy_of_module(module), &setup);
 }
 
-PyMethodDef bidepy_net_functions[] = {{"_socket_transport",
-                                       BIDEPY_METHOD(socket_transport),
-                                       METH_FASTCALL, socket_transport_doc},
-                                      {NULL, NULL, 0, NULL}};
+/* The classes of streams.h. */
+static PyObject *
+stream_types(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    bidepy_net *net = bidepy_net_of(bidepy_of_module(module));
+    return net ? PyTuple_Pack(3, net->type.stream_reader,
+                              net->type.stream_protocol,
+                              net->type.stream_writer)
+               : NULL;
+}
+
+PyMethodDef bidepy_net_functions[] = {
+    {"_socket_transport", BIDEPY_METHOD(socket_transport), METH_FASTCALL,
+     socket_transport_doc},
+    {"_stream_types", stream_types, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL}};

@@ -21,6 +21,23 @@
     X(popleft)                                                                 \
     X(write)                                                                   \
     X(_bide_watched)                                                           \
+    X(_buffer)                                                                 \
+    X(_connection_lost)                                                        \
+    X(_eof)                                                                    \
+    X(_exception)                                                              \
+    X(_limit)                                                                  \
+    X(_loop)                                                                   \
+    X(_paused)                                                                 \
+    X(_protocol)                                                               \
+    X(_reader)                                                                 \
+    X(_stream_reader_wr)                                                       \
+    X(_transport)                                                              \
+    X(_waiter)                                                                 \
+    X(cancelled)                                                               \
+    X(feed_data)                                                               \
+    X(is_closing)                                                              \
+    X(pause_reading)                                                           \
+    X(resume_reading)                                                          \
     X(_call_connection_lost)                                                   \
     X(_detach)                                                                 \
     X(_start_reading)                                                          \
@@ -62,12 +79,20 @@
     X(datagram_base, "asyncio.transports", "DatagramTransport")                \
     X(buffered_protocol, "asyncio.protocols", "BufferedProtocol")              \
     X(transport_socket, "asyncio.trsock", "TransportSocket")                   \
+    X(stream_reader_base, "asyncio.streams", "StreamReader")                   \
+    X(stream_protocol_base, "asyncio.streams", "StreamReaderProtocol")         \
+    X(stream_writer_base, "asyncio.streams", "StreamWriter")                   \
+    X(invalid_state, "asyncio.exceptions", "InvalidStateError")                \
     X(logger, "asyncio.log", "logger")                                         \
     X(set_nodelay, "asyncio.base_events", "_set_nodelay")                      \
     X(set_result, "asyncio.futures", "_set_result_unless_cancelled")
 
 /** Types made with bases of asyncio's: `net->type.field`. */
-#define BIDEPY_NET_TYPES(X) X(socket)
+#define BIDEPY_NET_TYPES(X)                                                    \
+    X(socket)                                                                  \
+    X(stream_reader)                                                           \
+    X(stream_protocol)                                                         \
+    X(stream_writer)
 
 /** What one interpreter keeps of asyncio; made on first use. */
 typedef struct bidepy_net {

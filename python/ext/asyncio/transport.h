@@ -40,7 +40,6 @@ typedef struct bidepy_transport {
     bool connected; /* the protocol is told of the end */
     bool buffered;  /* it is a BufferedProtocol */
     bool secured;   /* it is bide's SSLProtocol */
-    bool streamed;  /* it is exactly a StreamReaderProtocol */
     bool started;   /* reading has begun */
     bool closing, paused, eof, protocol_paused;
 } bidepy_transport;

@@ -1,6 +1,7 @@
 /* Reading: one read for each event, as asyncio does, so that a transport with
  * much to read leaves the others their turn. */
 #include "ssl.h"
+#include "streams.h"
 #include "transport.h"
 
 #include <errno.h>
@@ -165,10 +166,35 @@ read_ciphertext(bidepy_transport *t)
         t, "Fatal error: protocol.buffer_updated() call failed.");
 }
 
+/* Straight to the buffer of asyncio's StreamReader. */
+static int
+read_stream(bidepy_transport *t)
+{
+    bidepy_net *net = bidepy_transport_net(t);
+    char *scratch = bidepy_net_scratch(net);
+    ssize_t n = scratch ? read_some(t, scratch, MOST) : -2;
+    if (n == -2)
+        return bidepy_transport_fatal(t,
+                                      "Fatal read error on socket transport");
+    if (n < 0)
+        return read_failed(t);
+    if (n == 0)
+        return on_eof(t);
+    PyObject *protocol = Py_NewRef(t->protocol);
+    int rc = bidepy_stream_received(net, protocol, scratch, (size_t)n);
+    Py_DECREF(protocol);
+    if (rc == 0)
+        return 0;
+    return bidepy_transport_fatal(
+        t, "Fatal error: protocol.data_received() call failed.");
+}
+
 int
 bidepy_transport_readable(bidepy_transport *t)
 {
     if (t->secured)
         return read_ciphertext(t);
+    if (Py_IS_TYPE(t->protocol, bidepy_transport_net(t)->type.stream_protocol))
+        return read_stream(t);
     return t->buffered ? read_into_buffer(t) : read_data(t);
 }
