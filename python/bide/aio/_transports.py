@@ -7,11 +7,12 @@ as the version at hand has it."""
 from __future__ import annotations
 
 import errno
+import socket
 import ssl as ssl_module
 from asyncio import constants, selector_events, trsock
 from typing import TYPE_CHECKING, Any
 
-from bide._core import _socket_transport
+from bide._core import _datagram_type, _socket_transport
 from bide.aio._ssl import SSLProtocol
 from bide.aio._streams import quicken
 
@@ -23,9 +24,19 @@ else:
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-class DatagramTransport(selector_events._SelectorDatagramTransport):
-    """asyncio's, on the loop's readers and writers; only its repr() asks the
-    selector, which this loop has not."""
+#: Whose addresses C can tell.
+_FAMILIES = {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}
+
+
+class DatagramTransport(_datagram_type()):
+    """asyncio's, with what every datagram goes through in C."""
+
+    def __init__(self, loop, sock, protocol, address=None, waiter=None,
+                 extra=None):
+        super().__init__(loop, sock, protocol, address, waiter, extra)
+        #: 0: it is connected, and no datagram needs an address.
+        self._bide_family = (0 if self._extra["peername"]
+                             else int(sock.family))
 
     def __repr__(self) -> str:
         state = ("closed " if self._sock is None
@@ -64,7 +75,9 @@ class TransportsMixin(_Base):
     def _make_datagram_transport(  # type: ignore
             self, sock, protocol, address=None, waiter=None, extra=None):
         self._ensure_fd_no_transport(sock)
-        return DatagramTransport(self, sock, protocol, address, waiter, extra)
+        kind = (DatagramTransport if sock.family in _FAMILIES
+                else selector_events._SelectorDatagramTransport)
+        return kind(self, sock, protocol, address, waiter, extra)
 
     async def start_tls(  # type: ignore
             self, transport, protocol, sslcontext, *, server_side=False,

@@ -75,7 +75,8 @@ bidepy_net_of(bidepy_state *st)
         return NULL;
     }
     if (import_objects(net) || intern_names(net) || import_states(net) ||
-        bidepy_transport_types(st, net) || bidepy_stream_types(st, net)) {
+        bidepy_transport_types(st, net) || bidepy_stream_types(st, net) ||
+        bidepy_datagram_type(st, net)) {
         bidepy_net_free(net);
         return NULL;
     }
@@ -136,6 +137,29 @@ bidepy_net_scratch(bidepy_net *net)
         net->scratch = net->scratch_block + (LINE - at % LINE);
     }
     return net->scratch;
+}
+
+/* -- attributes ------------------------------------------------------------ */
+
+PyObject *
+bidepy_net_get(PyObject *object, PyObject *name)
+{
+    PyObject *dict = PyObject_GenericGetDict(object, NULL);
+    PyObject *value = dict ? PyDict_GetItemWithError(dict, name) : NULL;
+    Py_XINCREF(value);
+    Py_XDECREF(dict);
+    if (value || PyErr_Occurred())
+        return value;
+    return PyObject_GetAttr(object, name);
+}
+
+int
+bidepy_net_set(PyObject *object, PyObject *name, PyObject *value)
+{
+    PyObject *dict = PyObject_GenericGetDict(object, NULL);
+    int rc = dict ? PyDict_SetItem(dict, name, value) : -1;
+    Py_XDECREF(dict);
+    return rc;
 }
 
 /* -- errors --------------------------------------------------------------- */
@@ -261,8 +285,17 @@ stream_types(PyObject *module, PyObject *unused)
                : NULL;
 }
 
+static PyObject *
+datagram_type(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    bidepy_net *net = bidepy_net_of(bidepy_of_module(module));
+    return Py_XNewRef(net ? (PyObject *)net->type.datagram : NULL);
+}
+
 PyMethodDef bidepy_net_functions[] = {
     {"_socket_transport", BIDEPY_METHOD(socket_transport), METH_FASTCALL,
      socket_transport_doc},
     {"_stream_types", stream_types, METH_NOARGS, NULL},
+    {"_datagram_type", datagram_type, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};

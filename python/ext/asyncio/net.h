@@ -21,6 +21,10 @@
     X(popleft)                                                                 \
     X(write)                                                                   \
     X(_bide_watched)                                                           \
+    X(_address)                                                                \
+    X(_bide_family)                                                            \
+    X(_conn_lost)                                                              \
+    X(_sock_fd)                                                                \
     X(_buffer)                                                                 \
     X(_connection_lost)                                                        \
     X(_eof)                                                                    \
@@ -76,7 +80,7 @@
 /** Objects of asyncio's: X(field, module, name). */
 #define BIDEPY_NET_IMPORTS(X)                                                  \
     X(transport_base, "asyncio.transports", "_FlowControlMixin")               \
-    X(datagram_base, "asyncio.transports", "DatagramTransport")                \
+    X(datagram_base, "asyncio.selector_events", "_SelectorDatagramTransport")  \
     X(buffered_protocol, "asyncio.protocols", "BufferedProtocol")              \
     X(transport_socket, "asyncio.trsock", "TransportSocket")                   \
     X(stream_reader_base, "asyncio.streams", "StreamReader")                   \
@@ -92,7 +96,8 @@
     X(socket)                                                                  \
     X(stream_reader)                                                           \
     X(stream_protocol)                                                         \
-    X(stream_writer)
+    X(stream_writer)                                                           \
+    X(datagram)
 
 /** What one interpreter keeps of asyncio; made on first use. */
 typedef struct bidepy_net {
@@ -127,6 +132,29 @@ int bidepy_transport_types(bidepy_state *st, bidepy_net *net);
 
 /** Memory of BIDEPY_NET_SCRATCH bytes, for the moment; NULL: MemoryError. */
 char *bidepy_net_scratch(bidepy_net *net);
+
+/** Makes `net->type.datagram`. */
+int bidepy_datagram_type(bidepy_state *st, bidepy_net *net);
+
+/* -- attributes of asyncio's objects --------------------------------------- */
+
+/** New: one that lies in the object's dict as a rule, where no class has to be
+ * asked first. */
+PyObject *bidepy_net_get(PyObject *object, PyObject *name);
+int bidepy_net_set(PyObject *object, PyObject *name, PyObject *value);
+
+/** The truth of an attribute; -1 with an exception. */
+static inline int
+bidepy_net_flag(PyObject *object, PyObject *name)
+{
+    PyObject *value = bidepy_net_get(object, name);
+    int yes = value == Py_True    ? 1
+              : value == Py_False ? 0
+              : value             ? PyObject_IsTrue(value)
+                                  : -1;
+    Py_XDECREF(value);
+    return yes;
+}
 
 /* -- calls ---------------------------------------------------------------- */
 

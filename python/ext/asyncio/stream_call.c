@@ -8,29 +8,6 @@
 #include "../stop.h"
 #include "streams.h"
 
-/* -- attributes ------------------------------------------------------------ */
-
-PyObject *
-bidepy_stream_get(PyObject *object, PyObject *name)
-{
-    PyObject *dict = PyObject_GenericGetDict(object, NULL);
-    PyObject *value = dict ? PyDict_GetItemWithError(dict, name) : NULL;
-    Py_XINCREF(value);
-    Py_XDECREF(dict);
-    if (value || PyErr_Occurred())
-        return value;
-    return PyObject_GetAttr(object, name);
-}
-
-int
-bidepy_stream_set(PyObject *object, PyObject *name, PyObject *value)
-{
-    PyObject *dict = PyObject_GenericGetDict(object, NULL);
-    int rc = dict ? PyDict_SetItem(dict, name, value) : -1;
-    Py_XDECREF(dict);
-    return rc;
-}
-
 /* -- waiting for data, as StreamReader._wait_for_data does ----------------- */
 
 static PyObject *
@@ -49,7 +26,7 @@ iterator_of(PyObject *awaitable)
 static int
 check_alone(bidepy_stream_call *c)
 {
-    PyObject *waiter = bidepy_stream_get(c->subject, c->st->net->str._waiter);
+    PyObject *waiter = bidepy_net_get(c->subject, c->st->net->str._waiter);
     bool alone = waiter == Py_None;
     Py_XDECREF(waiter);
     if (!waiter || alone)
@@ -71,13 +48,13 @@ static int
 resume_reading(bidepy_stream_call *c)
 {
     bidepy_net *net = c->st->net;
-    int paused = bidepy_stream_flag(c->subject, net->str._paused);
+    int paused = bidepy_net_flag(c->subject, net->str._paused);
     if (paused <= 0)
         return paused;
     PyObject *transport = NULL;
-    int rc = bidepy_stream_set(c->subject, net->str._paused, Py_False);
+    int rc = bidepy_net_set(c->subject, net->str._paused, Py_False);
     if (rc == 0)
-        transport = bidepy_stream_get(c->subject, net->str._transport);
+        transport = bidepy_net_get(c->subject, net->str._transport);
     rc = transport ? bidepy_net_tell(transport, net->str.resume_reading, NULL)
                    : -1;
     Py_XDECREF(transport);
@@ -90,13 +67,13 @@ begin_wait(bidepy_stream_call *c)
     bidepy_net *net = c->st->net;
     if (check_alone(c) || resume_reading(c))
         return -1;
-    PyObject *loop = bidepy_stream_get(c->subject, net->str._loop);
+    PyObject *loop = bidepy_net_get(c->subject, net->str._loop);
     PyObject *future =
         loop ? bidepy_net_ask(loop, net->str.create_future, NULL) : NULL;
     Py_XDECREF(loop);
     c->inner = future ? iterator_of(future) : NULL;
     int rc =
-        c->inner ? bidepy_stream_set(c->subject, net->str._waiter, future) : -1;
+        c->inner ? bidepy_net_set(c->subject, net->str._waiter, future) : -1;
     Py_XDECREF(future);
     if (rc)
         Py_CLEAR(c->inner);
@@ -115,7 +92,7 @@ end_wait(bidepy_stream_call *c)
     if (!waited || !c->st->net)
         return 0;
     PyObject *exc = PyErr_Occurred() ? bidepy_fetch() : NULL;
-    int rc = bidepy_stream_set(c->subject, c->st->net->str._waiter, Py_None);
+    int rc = bidepy_net_set(c->subject, c->st->net->str._waiter, Py_None);
     if (exc) {
         PyErr_Clear();
         bidepy_reraise(exc);

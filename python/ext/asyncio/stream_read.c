@@ -14,7 +14,7 @@ none_if(int rc)
 static PyObject *
 buffer_of(PyObject *reader, const bidepy_net *net)
 {
-    PyObject *buffer = bidepy_stream_get(reader, net->str._buffer);
+    PyObject *buffer = bidepy_net_get(reader, net->str._buffer);
     if (!buffer || PyByteArray_Check(buffer))
         return buffer;
     Py_DECREF(buffer);
@@ -25,7 +25,7 @@ buffer_of(PyObject *reader, const bidepy_net *net)
 static int
 limit_of(PyObject *reader, const bidepy_net *net, Py_ssize_t *out)
 {
-    PyObject *limit = bidepy_stream_get(reader, net->str._limit);
+    PyObject *limit = bidepy_net_get(reader, net->str._limit);
     *out = limit ? PyNumber_AsSsize_t(limit, NULL) : -1;
     Py_XDECREF(limit);
     return PyErr_Occurred() ? -1 : 0;
@@ -54,10 +54,10 @@ settle(PyObject *waiter, const bidepy_net *net, PyObject *invalid)
 static int
 wake_reader(PyObject *reader, const bidepy_net *net)
 {
-    PyObject *waiter = bidepy_stream_get(reader, net->str._waiter);
+    PyObject *waiter = bidepy_net_get(reader, net->str._waiter);
     int rc = waiter ? 0 : -1;
     if (waiter && waiter != Py_None) {
-        rc = bidepy_stream_set(reader, net->str._waiter, Py_None);
+        rc = bidepy_net_set(reader, net->str._waiter, Py_None);
         if (rc == 0)
             rc = settle(waiter, net, net->invalid_state);
     }
@@ -69,11 +69,11 @@ static int
 pause_transport(PyObject *reader, PyObject *transport, const bidepy_net *net)
 {
     if (bidepy_net_tell(transport, net->str.pause_reading, NULL) == 0)
-        return bidepy_stream_set(reader, net->str._paused, Py_True);
+        return bidepy_net_set(reader, net->str._paused, Py_True);
     if (!PyErr_ExceptionMatches(PyExc_NotImplementedError))
         return -1;
     PyErr_Clear(); /* it cannot be paused: all data is kept */
-    return bidepy_stream_set(reader, net->str._transport, Py_None);
+    return bidepy_net_set(reader, net->str._transport, Py_None);
 }
 
 static int
@@ -84,10 +84,10 @@ pause_if_full(PyObject *reader, const bidepy_net *net, Py_ssize_t size)
         return -1;
     if (size / 2 < limit || size <= 2 * limit)
         return 0;
-    int paused = bidepy_stream_flag(reader, net->str._paused);
+    int paused = bidepy_net_flag(reader, net->str._paused);
     if (paused)
         return paused < 0 ? -1 : 0;
-    PyObject *transport = bidepy_stream_get(reader, net->str._transport);
+    PyObject *transport = bidepy_net_get(reader, net->str._transport);
     int rc = transport ? 0 : -1;
     if (transport && transport != Py_None)
         rc = pause_transport(reader, transport, net);
@@ -135,7 +135,7 @@ static PyObject *
 feed_data(PyObject *self, PyObject *data)
 {
     bidepy_state *st = bidepy_stream_state(self);
-    int ended = st ? bidepy_stream_flag(self, st->net->str._eof) : -1;
+    int ended = st ? bidepy_net_flag(self, st->net->str._eof) : -1;
     if (ended < 0)
         return NULL;
     if (ended || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) == 0)
@@ -148,7 +148,7 @@ feed_data(PyObject *self, PyObject *data)
 static PyObject *
 reader_of(PyObject *protocol, const bidepy_net *net)
 {
-    PyObject *ref = bidepy_stream_get(protocol, net->str._stream_reader_wr);
+    PyObject *ref = bidepy_net_get(protocol, net->str._stream_reader_wr);
     if (!ref || ref == Py_None)
         return ref;
     PyObject *reader = PyObject_CallNoArgs(ref);
@@ -188,7 +188,7 @@ bidepy_stream_received(bidepy_net *net, PyObject *protocol, const char *data,
     PyObject *reader = reader_of(protocol, net);
     int ended = reader ? 1 : -1;
     if (reader && Py_IS_TYPE(reader, net->type.stream_reader))
-        ended = bidepy_stream_flag(reader, net->str._eof);
+        ended = bidepy_net_flag(reader, net->str._eof);
     int rc = ended == 0   ? feed(reader, net, data, n)
              : ended == 1 ? receive_bytes(net, protocol, data, n)
                           : -1;
@@ -202,7 +202,7 @@ bidepy_stream_received(bidepy_net *net, PyObject *protocol, const char *data,
 static int
 check_exception(PyObject *reader, const bidepy_net *net)
 {
-    PyObject *exc = bidepy_stream_get(reader, net->str._exception);
+    PyObject *exc = bidepy_net_get(reader, net->str._exception);
     int rc = exc == Py_None ? 0 : -1;
     if (exc && rc)
         bidepy_reraise(exc);
@@ -214,7 +214,7 @@ static int
 resume_if_low(PyObject *reader, const bidepy_net *net, Py_ssize_t size)
 {
     Py_ssize_t limit;
-    int paused = bidepy_stream_flag(reader, net->str._paused);
+    int paused = bidepy_net_flag(reader, net->str._paused);
     if (paused <= 0)
         return paused;
     if (limit_of(reader, net, &limit))
@@ -222,8 +222,8 @@ resume_if_low(PyObject *reader, const bidepy_net *net, Py_ssize_t size)
     if (size > limit)
         return 0;
     PyObject *transport = NULL;
-    if (bidepy_stream_set(reader, net->str._paused, Py_False) == 0)
-        transport = bidepy_stream_get(reader, net->str._transport);
+    if (bidepy_net_set(reader, net->str._paused, Py_False) == 0)
+        transport = bidepy_net_get(reader, net->str._transport);
     int rc = transport
                  ? bidepy_net_tell(transport, net->str.resume_reading, NULL)
                  : -1;
@@ -273,7 +273,7 @@ begin_read(bidepy_stream_call *c, PyObject **result)
 static bidepy_stream_step
 wait_unless_ended(bidepy_stream_call *c)
 {
-    int ended = bidepy_stream_flag(c->subject, c->st->net->str._eof);
+    int ended = bidepy_net_flag(c->subject, c->st->net->str._eof);
     if (ended)
         return ended < 0 ? BIDEPY_STREAM_ERROR : BIDEPY_STREAM_READY;
     return BIDEPY_STREAM_WAIT;

@@ -29,7 +29,7 @@ writer_write(PyObject *self, PyObject *data)
 {
     bidepy_state *st = bidepy_stream_state(self);
     PyObject *transport =
-        st ? bidepy_stream_get(self, st->net->str._transport) : NULL;
+        st ? bidepy_net_get(self, st->net->str._transport) : NULL;
     if (!transport)
         return NULL;
     int rc = Py_IS_TYPE(transport, st->net->type.socket)
@@ -43,11 +43,11 @@ writer_write(PyObject *self, PyObject *data)
 static int
 has_no_exception(PyObject *writer, const bidepy_net *net)
 {
-    PyObject *reader = bidepy_stream_get(writer, net->str._reader);
+    PyObject *reader = bidepy_net_get(writer, net->str._reader);
     PyObject *exc = NULL;
     int rc = reader == Py_None ? 1 : reader ? 0 : -1;
     if (rc == 0 && Py_IS_TYPE(reader, net->type.stream_reader)) {
-        exc = bidepy_stream_get(reader, net->str._exception);
+        exc = bidepy_net_get(reader, net->str._exception);
         rc = exc ? exc == Py_None : -1;
     }
     Py_XDECREF(exc);
@@ -58,7 +58,7 @@ has_no_exception(PyObject *writer, const bidepy_net *net)
 static int
 is_open(PyObject *writer, const bidepy_net *net)
 {
-    PyObject *transport = bidepy_stream_get(writer, net->str._transport);
+    PyObject *transport = bidepy_net_get(writer, net->str._transport);
     int closing = -1;
     if (transport && Py_IS_TYPE(transport, net->type.socket)) {
         closing = ((bidepy_transport *)transport)->closing;
@@ -74,11 +74,11 @@ is_open(PyObject *writer, const bidepy_net *net)
 static int
 may_go_on(PyObject *writer, const bidepy_net *net)
 {
-    PyObject *protocol = bidepy_stream_get(writer, net->str._protocol);
+    PyObject *protocol = bidepy_net_get(writer, net->str._protocol);
     int rc = protocol ? 0 : -1;
     if (rc == 0 && Py_IS_TYPE(protocol, net->type.stream_protocol)) {
-        int lost = bidepy_stream_flag(protocol, net->str._connection_lost);
-        int paused = lost ? 0 : bidepy_stream_flag(protocol, net->str._paused);
+        int lost = bidepy_net_flag(protocol, net->str._connection_lost);
+        int paused = lost ? 0 : bidepy_net_flag(protocol, net->str._paused);
         rc = lost < 0 || paused < 0 ? -1 : !lost && !paused;
     }
     Py_XDECREF(protocol);

@@ -59,24 +59,4 @@ int bidepy_stream_types(bidepy_state *st, bidepy_net *net);
 int bidepy_stream_received(bidepy_net *net, PyObject *protocol,
                            const char *data, size_t n);
 
-/* -- attributes ------------------------------------------------------------ */
-
-/** New: an attribute of a stream. All that streams know of themselves lies in
- * their dict, where no class has to be asked first. */
-PyObject *bidepy_stream_get(PyObject *object, PyObject *name);
-int bidepy_stream_set(PyObject *object, PyObject *name, PyObject *value);
-
-/** The truth of an attribute; -1 with an exception. */
-static inline int
-bidepy_stream_flag(PyObject *object, PyObject *name)
-{
-    PyObject *value = bidepy_stream_get(object, name);
-    int yes = value == Py_True    ? 1
-              : value == Py_False ? 0
-              : value             ? PyObject_IsTrue(value)
-                                  : -1;
-    Py_XDECREF(value);
-    return yes;
-}
-
 #endif
