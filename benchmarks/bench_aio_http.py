@@ -56,15 +56,19 @@ async def requests(url, n):
 
     each = max(1, n // CONNECTIONS)
 
-    async def some(session):
+    async def some(session, each):
         for _ in range(each):
             async with session.get(url) as response:
                 await response.read()
 
+    async def everywhere(session, each):
+        some_each = (some(session, each) for _ in range(CONNECTIONS))
+        await asyncio.gather(*some_each)
+
     async with aiohttp.ClientSession() as session:
-        await some(session)  # a connection, and what is made only once
+        await everywhere(session, 3)  # connections, and what is made only once
         start = cpu_clock()
-        await asyncio.gather(*(some(session) for _ in range(CONNECTIONS)))
+        await everywhere(session, each)
         took = cpu_clock() - start
     return took * n / (each * CONNECTIONS)
 
