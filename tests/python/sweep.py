@@ -48,7 +48,7 @@ async def settle(rounds=8):
 
 
 @types.coroutine
-def _watched(coro, on_park):
+def watched(coro, on_park):
     """Runs `coro` unchanged and calls `on_park` each time it suspends."""
     try:
         parked = coro.send(None)
@@ -80,7 +80,7 @@ class _Watch:
 
     async def run(self, coro):
         try:
-            await _watched(coro, self.on_park)
+            await watched(coro, self.on_park)
         except bide.Cancelled:
             self.outcome = "cancelled"
             raise
