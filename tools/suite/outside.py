@@ -11,7 +11,9 @@ from .trees import lua_paths
 
 def peers(log: Log) -> Counts:
     """examples/network against the servers and clients of others."""
-    return _pytest(log, "tests/peers", lua_paths(BUILD / "release"))
+    tree = BUILD / "release"
+    return _pytest(log, "tests/peers",
+                   {"BIDE_BUILD": str(tree), **lua_paths(tree)})
 
 
 def ecosystem(log: Log) -> Counts:
