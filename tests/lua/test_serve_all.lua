@@ -114,4 +114,67 @@ function test_serve_all_bad_arguments_are_named()
     end)
 end
 
+-- A victim that serves two listeners, a client of each, and somebody who closes
+-- the listeners when the clients, or the victim, are through.
+local function service()
+    local listeners, streams, inside, clients = {}, {}, 0, 2
+    local over, ports = bide.event(), {}
+    for i = 1, 2 do
+        listeners[i] = support.listen()
+        ports[i] = listeners[i]:port()
+    end
+    local function handle(c)
+        streams[#streams + 1] = c
+        inside = inside + 1
+        local left <close> = setmetatable({}, { __close = function()
+            inside = inside - 1
+        end })
+        local data = c:readsome()
+        if data then
+            c:write(data)
+        end
+    end
+    local function client(number)
+        return function()
+            local c <close> = bide.tcp.connect("127.0.0.1", ports[number])
+            if c and c:write "x" then
+                c:readsome()
+            end
+            clients = clients - 1
+            if clients == 0 then
+                over:set()
+            end
+        end
+    end
+    return {
+        -- Sockets are looked at every so many rounds: one round does little.
+        pause = function()
+            support.settle(8)
+        end,
+        victim = function()
+            local told <close> = setmetatable({}, { __close = function()
+                over:set()
+            end })
+            bide.serve { { listeners[1], handle }, { listeners[2], handle } }
+        end,
+        tasks = { client(1), client(2), function()
+            over:wait()
+            for _, listener in ipairs(listeners) do
+                listener:close()
+            end
+        end },
+        check = function(outcome)
+            eq(inside, 0)
+            for _, stream in ipairs(streams) do
+                lu.assertTrue(stream:closed())
+            end
+            lu.assertTrue(outcome == "cancelled" or #streams == 2)
+        end,
+    }
+end
+
+function test_serve_all_cancel_at_every_park()
+    support.cancel_at_every_park(service)
+end
+
 support.finish()

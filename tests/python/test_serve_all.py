@@ -6,6 +6,7 @@ import signal
 import pytest
 
 import bide
+from sweep import cancel_at_every_park
 
 
 class House:
@@ -139,3 +140,64 @@ def test_serve_all_bad_arguments_are_named():
                     await bide.serve((listener, print), bad)
 
     bide.run(main())
+
+
+class Service:
+    """A victim that serves two listeners, a client of each, and somebody who
+    closes the listeners when the clients, or the victim, are through."""
+
+    def __init__(self):
+        self.listeners = []
+        self.open, self.over, self.done = bide.Event(), bide.Event(), bide.Event()
+        self.streams = []
+        self.inside = 0
+        self.clients = 2
+
+    async def handle(self, stream):
+        self.streams.append(stream)
+        self.inside += 1
+        try:
+            await stream.write(await stream.read())
+        finally:
+            self.inside -= 1
+
+    async def victim(self):
+        try:
+            await self.open.wait()
+            await bide.serve(*((l, self.handle) for l in self.listeners))
+        finally:
+            self.over.set()
+
+    async def client(self, number):
+        await self.open.wait()
+        try:
+            port = self.listeners[number].port
+            async with await bide.connect_tcp("127.0.0.1", port) as stream:
+                await stream.write(b"x")
+                await stream.read()
+        except (OSError, bide.ClosedError):
+            pass
+        self.clients -= 1
+        if self.clients == 0:
+            self.done.set()
+
+    async def keeper(self):
+        for _ in range(2):
+            self.listeners.append(await bide.listen_tcp("127.0.0.1", 0))
+        self.open.set()
+        await bide.race(self.over.wait(), self.done.wait())
+        for listener in self.listeners:
+            listener.close()
+
+    def tasks(self):
+        return [("keeper", self.keeper()), ("victim", self.victim()),
+                ("client-0", self.client(0)), ("client-1", self.client(1))]
+
+    def check(self, outcome):
+        assert self.inside == 0
+        assert all(stream.closed for stream in self.streams)
+        assert outcome == "cancelled" or len(self.streams) == 2
+
+
+def test_serve_all_cancel_at_every_park():
+    cancel_at_every_park(Service, exact=False)
