@@ -29,7 +29,7 @@ demo: deps
 
 bench: deps
 	@tools/install-deps --bench
-	@tools/run --bench python benchmarks/run.py $(ARGS)
+	@tools/run --bench --bare python benchmarks/run.py $(ARGS)
 
 lint: deps
 	@tools/test style layers format tidy

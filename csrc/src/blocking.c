@@ -15,7 +15,7 @@ on_done(bide_post *post)
     int status = j->state == BIDE__JOB_CANCELLED ? BIDE_ECANCELED : 0;
     l->jobs--;
     if (l->stats && status == 0)
-        bide__stats_note(l->stats, BIDE__STATS_POOL_QUEUE, j->waited);
+        bide__stats_note_one(l->stats, BIDE__STATS_POOL_QUEUE, j->waited);
     j->done(j, status);
     bide_loop_unref(l);
 }

@@ -295,9 +295,9 @@ bide_channel_send(bide_channel *ch, bide_wait *w)
         bide__lock_drop(&ch->lock);
         return BIDE_ECLOSED;
     }
-    const bide_loop *l = w->task->loop;
-    if (bide__unlikely(l->stats))
-        bide__stats_note(l->stats, BIDE__STATS_DEPTH, (int64_t)ch->ring.count);
+    bide__stats *stats = bide__loop_exact(w->task->loop);
+    if (bide__unlikely(stats))
+        bide__stats_note(stats, BIDE__STATS_DEPTH, (int64_t)ch->ring.count);
     if (ch->ring.count >= ch->capacity || bide__channel_senders_wait(ch))
         return park_unlock(ch, w, &send_kind, &ch->task_senders);
     rc = bide__ring_push(&ch->ring, w->value);

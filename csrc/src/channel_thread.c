@@ -13,9 +13,9 @@ bide_channel_try_send(bide_channel *ch, bide_value v)
     else if (ch->ring.count < ch->capacity && !bide__channel_senders_wait(ch))
         rc = bide__ring_push(&ch->ring, v);
     const bide_loop *l = ch->object.loop;
-    if (rc == 0 && l && bide__unlikely(l->stats) && bide__loop_is_here(l))
-        bide__stats_note(l->stats, BIDE__STATS_DEPTH,
-                         (int64_t)ch->ring.count - 1);
+    bide__stats *stats = l ? bide__loop_exact(l) : NULL;
+    if (rc == 0 && bide__unlikely(stats) && bide__loop_is_here(l))
+        bide__stats_note(stats, BIDE__STATS_DEPTH, (int64_t)ch->ring.count - 1);
     if (rc == 0 && bide__channel_receivers_wait(ch))
         bide__channel_settle(ch);
     else

@@ -139,13 +139,13 @@ may_be_awaited(const bide_task *t)
            (t->base.parent && t->base.parent->leaver);
 }
 
-bool
+bide__apart bool
 bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
     const bide_task *self = w->task;
     w->kind = kind;
     w->object = object;
-    if (self->racing)
+    if (self->racing || !BIDE__DIAGNOSTICS)
         return false;
     if (bide__wait_blocker(w) == self)
         return true;
@@ -228,7 +228,7 @@ void
 bide__group_break_cycles(bide_scope *group, bide_wait *w)
 {
     const bide_task *self = w->task;
-    if (!may_be_awaited(self) || has_deadline(self))
+    if (!BIDE__DIAGNOSTICS || !may_be_awaited(self) || has_deadline(self))
         return;
     bide_link *head = &group->children;
     for (bide_link *i = head->next; i != head; i = i->next) {

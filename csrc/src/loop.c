@@ -53,6 +53,7 @@ bide__loop_init(bide_loop *l)
     uv_timer_init(&l->uv, &l->alarm);
     l->uv.data = l;
     l->alarm_at = BIDE_FOREVER;
+    atomic_init(&l->left, BIDE__POLL_INTERVAL);
     l->fork_count = bide__fork_count;
     bide__registry_init(&l->registered);
     l->registered.epolls[BIDE__EPOLL_UV] = uv_backend_fd(&l->uv);
@@ -121,7 +122,7 @@ bide_loop_unref(bide_loop *l)
     bide__free(l);
 }
 
-int
+bide__apart int
 bide__loop_adopt(bide_loop **slot, bide_loop *l)
 {
     if (*slot && !atomic_load(&(*slot)->closed))
@@ -195,75 +196,6 @@ set_alarm(bide_loop *l)
     l->alarm_at = next;
 }
 
-/* -- posts ---------------------------------------------------------------- */
-
-void
-bide_loop_wake(bide_loop *l)
-{
-    bide__inbox_enter(&l->inbox);
-    atomic_store(&l->woken, true);
-    if (!atomic_load(&l->closed) && atomic_exchange(&l->sleeping, false))
-        uv_async_send(&l->async);
-    bide__inbox_leave(&l->inbox);
-}
-
-int
-bide_loop_post(bide_loop *l, bide_post *p)
-{
-    bide__inbox_enter(&l->inbox);
-    int rc = bide__inbox_push(&l->inbox, p);
-    if (rc == 0 && atomic_load(&l->sleeping) &&
-        atomic_exchange(&l->sleeping, false))
-        uv_async_send(&l->async);
-    bide__inbox_leave(&l->inbox);
-    return rc;
-}
-
-void
-bide_loop_hold(bide_loop *l)
-{
-    atomic_fetch_add(&l->holds, 1);
-}
-
-void
-bide_loop_release(bide_loop *l)
-{
-    if (atomic_fetch_sub(&l->holds, 1) == 1)
-        bide_loop_wake(l);
-}
-
-static void
-on_wake_fd(uv_poll_t *poll, int status, int events)
-{
-    (void)status;
-    (void)events;
-    bide_loop *l = poll->loop->data;
-    char sink[64];
-    while (read(l->wake_fds[0], sink, sizeof sink) == (ssize_t)sizeof sink)
-        ;
-}
-
-int
-bide_loop_wake_fd(bide_loop *l)
-{
-    if (l->wake_open)
-        return l->wake_fds[1];
-    if (atomic_load(&l->closed))
-        return BIDE_ECLOSED;
-    int rc = uv_pipe(l->wake_fds, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
-    if (rc)
-        return rc;
-    rc = uv_poll_init(&l->uv, &l->wake_poll, l->wake_fds[0]);
-    if (rc) {
-        close(l->wake_fds[0]);
-        close(l->wake_fds[1]);
-        return rc;
-    }
-    uv_poll_start(&l->wake_poll, UV_READABLE, on_wake_fd);
-    l->wake_open = true;
-    return l->wake_fds[1];
-}
-
 /* -- the turn ------------------------------------------------------------- */
 
 static bide_task *
@@ -285,7 +217,6 @@ step(bide_loop *l, bide_task *t)
     t->state = BIDE_TASK_RUNNING;
     l->current = t;
     l->budget = BIDE__BUDGET;
-    bide__loop_count(&l->resumes);
     t->resume(t);
     l->current = NULL;
 }
@@ -308,37 +239,70 @@ step_measured(bide_loop *l, bide_task *t)
     int64_t began = l->step_at;
     int64_t ready = t->ready_at ? t->ready_at : s->polled_at;
     bide__stats_note(s, BIDE__STATS_DELAY, began - ready);
-    t->resumes++;
+    t->resumes += s->weight;
     s->running = t;
     step(l, t);
     int64_t ended = (int64_t)uv_hrtime();
-    bide__stats_note(s, BIDE__STATS_STEP, ended - began);
+    bide__stats_note_step(s, ended - began);
     if (s->running)
-        s->running->busy += ended - began;
+        s->running->busy += (ended - began) * s->weight;
     s->running = NULL;
     measure_from(l, ended);
+}
+
+/* Tells how many were resumed. What others see of it costs one store each. */
+static inline unsigned
+resume_each(bide_loop *l, void (*run)(bide_loop *l, bide_task *t))
+{
+    int left = BIDE__POLL_INTERVAL;
+    while (left && !bide__list_empty(&l->ready) && !l->pause) {
+        bide_task *t =
+            l->seed ? next_in_seeded_order(l)
+                    : bide__of(bide__list_pop(&l->ready), bide_task, ready);
+        left--;
+        if (BIDE__DIAGNOSTICS)
+            atomic_store_explicit(&l->left, left, memory_order_relaxed);
+        run(l, t);
+        if (l->stop || l->fork_count != bide__fork_count)
+            break;
+    }
+    unsigned n = (unsigned)(BIDE__POLL_INTERVAL - left);
+    bide__stats_count(&l->resumes, n);
+    atomic_store_explicit(&l->left, BIDE__POLL_INTERVAL, memory_order_relaxed);
+    return n;
+}
+
+static bool
+measures(const bide_loop *l)
+{
+    return BIDE__DIAGNOSTICS && l->stats;
+}
+
+/* Its steps begin where the poll ended unless something lies between. */
+static void
+resume_measured(bide_loop *l, bide__stats *s)
+{
+    int64_t began = s->alone ? l->step_at : (int64_t)uv_hrtime();
+    measure_from(l, began);
+    if (!s->polled_at)
+        s->polled_at = began; /* ready before the first run */
+    if (!s->ended_at)
+        s->ended_at = began;
+    unsigned n = resume_each(l, s->exact ? step_measured : step);
+    int64_t ended = s->exact ? l->step_at : (int64_t)uv_hrtime();
+    bide__stats_end_turn(s, began, ended, n);
+    if (l->virtual_clock)
+        s->exact = true;
+    l->exact = s->exact ? s : NULL;
 }
 
 void
 bide__loop_resume(bide_loop *l)
 {
-    if (l->stats)
-        measure_from(l, (int64_t)uv_hrtime());
-    if (l->stats && !l->stats->polled_at)
-        l->stats->polled_at = l->step_at; /* ready before the first run */
-    for (int n = BIDE__POLL_INTERVAL; n && !bide__list_empty(&l->ready); n--) {
-        if (l->pause)
-            return;
-        bide_task *t =
-            l->seed ? next_in_seeded_order(l)
-                    : bide__of(bide__list_pop(&l->ready), bide_task, ready);
-        if (l->stats)
-            step_measured(l, t);
-        else
-            step(l, t);
-        if (l->stop || l->fork_count != bide__fork_count)
-            return;
-    }
+    if (measures(l))
+        resume_measured(l, l->stats);
+    else
+        resume_each(l, step);
 }
 
 static int
@@ -471,22 +435,30 @@ poll(bide_loop *l)
 static int
 poll_measured(bide_loop *l)
 {
+    bide__stats *s = l->stats;
     bool idle = bide__list_empty(&l->ready);
+    bool polls = idle || l->handle_count;
     if (idle)
         l->step_at = 0;
     int rc = poll(l);
-    l->step_at = (int64_t)uv_hrtime();
+    if (polls || !s->ended_at)
+        l->step_at = (int64_t)uv_hrtime();
+    else
+        l->step_at = s->ended_at;
     if (idle)
-        l->stats->polled_at = l->step_at;
+        s->polled_at = l->step_at;
+    s->alone = !l->timers.count && bide__list_empty(&l->notices) &&
+               bide__inbox_empty(&l->inbox);
     return rc;
 }
 
 int
 bide__loop_turn(bide_loop *l)
 {
-    bide__loop_count(&l->polls);
+    if (BIDE__DIAGNOSTICS)
+        bide__stats_count(&l->polls, 1);
     l->pause = false;
-    int rc = l->stats ? poll_measured(l) : poll(l);
+    int rc = measures(l) ? poll_measured(l) : poll(l);
     if (rc)
         return rc;
     if (!bide__list_empty(&l->notices))

@@ -14,6 +14,8 @@
 #include <uv.h>
 
 #include "bide.h"
+#include "compiler.h"
+#include "diagnostics.h"
 #include "inbox.h"
 #include "list.h"
 #include "lock.h"
@@ -39,10 +41,12 @@ struct bide_loop {
     bide_link ready;
     int64_t step_at;    /* when the running step began, ns; 0: not measured */
     bide__stats *stats; /* NULL: off */
+    bide__stats *exact; /* the same in a turn that is measured, else NULL */
     bide_link grants;   /* spare ones: grant.h */
     bide_task *current;
     bide_task *until;
     int budget;
+    atomic_int left; /* of the steps that this turn may have */
     bool stop;
     bool pause; /* the next poll comes before the next task */
     bool polling;
@@ -58,7 +62,7 @@ struct bide_loop {
 
     size_t tasks;
     uint64_t next_id;
-    atomic_uint_fast64_t resumes, polls; /* read by the watchdog */
+    atomic_uint_fast64_t resumes, polls; /* of ended turns: bide__loop_steps */
     bide__watched watched;
     unsigned fork_count;
 
@@ -120,12 +124,20 @@ extern _Thread_local bide_loop *bide__loop_here;
 /** How often this process has been forked from a process using the library. */
 extern unsigned bide__fork_count;
 
-/** Counts on a counter that one thread writes and others read. */
-static inline void
-bide__loop_count(atomic_uint_fast64_t *n)
+/** How many tasks `l` has resumed. Any thread. */
+static inline uint64_t
+bide__loop_steps(const bide_loop *l)
 {
-    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    uint64_t n = atomic_load_explicit(&l->resumes, memory_order_relaxed);
+    int left = atomic_load_explicit(&l->left, memory_order_relaxed);
+    return n + (uint64_t)(BIDE__POLL_INTERVAL - left);
+}
+
+/** Where to note what happens in `l` now, or NULL: nowhere. */
+static inline bide__stats *
+bide__loop_exact(const bide_loop *l)
+{
+    return BIDE__DIAGNOSTICS ? l->exact : NULL;
 }
 
 static inline bool
@@ -138,7 +150,8 @@ static inline void
 bide__loop_ready(bide_loop *l, bide_task *t)
 {
     t->state = BIDE_TASK_READY;
-    t->ready_at = l->step_at;
+    if (BIDE__DIAGNOSTICS)
+        t->ready_at = l->step_at;
     bide__list_append(&l->ready, &t->ready);
 }
 

@@ -45,16 +45,21 @@ bide_mutex_unref(bide_mutex *m)
 
 /* -- handing over --------------------------------------------------------- */
 
+static bide__apart void
+hand_over(bide_mutex *m)
+{
+    bide_wait *w = bide__wait_first(&m->waiters);
+    bide__mutex_give(m, w->task);
+    bide__wait_fire(w, w->status);
+}
+
 void
 bide__mutex_pass_on(bide_mutex *m)
 {
     bide__held_take(&m->held, m->owner->loop);
     m->owner = NULL;
-    if (bide__list_empty(&m->waiters))
-        return;
-    bide_wait *w = bide__wait_first(&m->waiters);
-    bide__mutex_give(m, w->task);
-    bide__wait_fire(w, w->status);
+    if (!bide__list_empty(&m->waiters))
+        hand_over(m);
 }
 
 void

@@ -19,7 +19,11 @@ static int
 measure(bide_loop *l)
 {
     l->stats = bide__alloc(sizeof *l->stats);
-    return l->stats ? 0 : BIDE_ENOMEMORY;
+    if (!l->stats)
+        return BIDE_ENOMEMORY;
+    bide__stats_init(l->stats);
+    l->exact = l->stats;
+    return 0;
 }
 
 int
@@ -185,7 +189,7 @@ bide_loop_count(bide_loop *l, bide_loop_counts *out)
         .handles = l->handle_count,
         .jobs = l->jobs,
         .threads = bide__jobs_threads(l),
-        .resumes = l->resumes,
+        .resumes = bide__loop_steps(l),
         .polls = l->polls,
         .blocks = l->watched.blocks,
     };

@@ -380,7 +380,7 @@ add_loop(walk *k)
         .handles = l->handle_count,
         .jobs = l->jobs,
         .threads = bide__jobs_threads(k->loop),
-        .resumes = l->resumes,
+        .resumes = bide__loop_steps(l),
         .polls = l->polls,
         .blocks = l->watched.blocks,
     };

@@ -38,23 +38,27 @@ bide__stats_above(int i)
     return (next % SUB + SUB) << (next / SUB - 1);
 }
 
-static void
-add(atomic_uint_fast64_t *to, uint64_t n)
+static inline void
+note(bide__histogram *h, int64_t value, unsigned times)
 {
-    atomic_store_explicit(to,
-                          atomic_load_explicit(to, memory_order_relaxed) + n,
-                          memory_order_relaxed);
+    uint64_t v = value > 0 ? (uint64_t)value : 0;
+    bide__stats_count(&h->buckets[bucket_of(v)], times);
+    bide__stats_count(&h->sum, v * times);
+    if (v > atomic_load_explicit(&h->max, memory_order_relaxed))
+        atomic_store_explicit(&h->max, v, memory_order_relaxed);
 }
 
 void
 bide__stats_note(bide__stats *s, int which, int64_t value)
 {
-    bide__histogram *h = &s->histograms[which];
-    uint64_t v = value > 0 ? (uint64_t)value : 0;
-    add(&h->buckets[bucket_of(v)], 1);
-    add(&h->sum, v);
-    if (v > atomic_load_explicit(&h->max, memory_order_relaxed))
-        atomic_store_explicit(&h->max, v, memory_order_relaxed);
+    note(&s->histograms[which], value, s->weight);
+    s->credit -= BIDE__STATS_COST;
+}
+
+void
+bide__stats_note_one(bide__stats *s, int which, int64_t value)
+{
+    note(&s->histograms[which], value, 1);
 }
 
 bool

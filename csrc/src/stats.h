@@ -14,7 +14,10 @@
 
 #include "bide.h"
 
-enum { BIDE__BUCKETS = 168 };
+enum {
+    BIDE__BUCKETS = 168,
+    BIDE__STATS_COST = 5 /* of noting a value, about, ns */
+};
 
 typedef struct bide__histogram {
     atomic_uint_fast64_t sum, max;
@@ -36,10 +39,43 @@ typedef struct bide__stats {
     atomic_uint_fast64_t locks_taken;
     bide_task *running; /* whose step it is, until it ends or the task does */
     int64_t polled_at;  /* the end of the last poll with nothing ready */
+
+    /* Which turns are measured: see sampling.c. */
+    bool exact;       /* this one, with all of its steps */
+    bool alone;       /* nothing but tasks has run since the last one */
+    unsigned weight;  /* for how many values of its kind one stands */
+    uint64_t unseen;  /* steps of other turns for which none has stood yet */
+    int64_t cost;     /* of measuring a step but for what is noted */
+    int64_t credit;   /* how long measuring may still take */
+    int64_t usual;    /* a step's time in the last turn that was not exact */
+    int64_t ended_at; /* the last turn */
 } bide__stats;
 
-/** Notes `value` (below 0: 0) in histogram `which`. Loop's thread. */
+/** Makes the first turns exact; the memory is zeroed. */
+void bide__stats_init(bide__stats *s);
+
+/** Adds to a counter that one thread writes and others read. */
+static inline void
+bide__stats_count(atomic_uint_fast64_t *to, uint64_t n)
+{
+    atomic_store_explicit(to,
+                          atomic_load_explicit(to, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/** Notes `value` (below 0: 0) in histogram `which`, as often as the weight of
+ * this turn says. Loop's thread. */
 void bide__stats_note(bide__stats *s, int which, int64_t value);
+
+/** The same, once. */
+void bide__stats_note_one(bide__stats *s, int which, int64_t value);
+
+/** Notes one step of this turn, which is exact. */
+void bide__stats_note_step(bide__stats *s, int64_t value);
+
+/** Ends a turn of so many steps, and decides about the next one. */
+void bide__stats_end_turn(bide__stats *s, int64_t began, int64_t now,
+                          unsigned steps);
 
 /** The least value that lies above bucket `i`. */
 uint64_t bide__stats_above(int i);

@@ -29,8 +29,10 @@ uint64_t
 bide__stats_counter(const bide_loop *l, int which)
 {
     const atomic_uint_fast64_t *const counters[] = {
-        &l->resumes, &l->polls, &l->watched.blocks,
+        NULL, &l->polls, &l->watched.blocks,
         l->stats ? &l->stats->locks_taken : NULL};
+    if (which == 0)
+        return bide__loop_steps(l);
     return counters[which] ? bide__stats_read(counters[which]) : 0;
 }
 

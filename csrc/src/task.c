@@ -74,8 +74,9 @@ void
 bide_task_finish(bide_task *t)
 {
     bide_loop *l = t->loop;
-    if (bide__unlikely(l->stats && l->stats->running == t))
-        l->stats->running = NULL;
+    bide__stats *stats = bide__loop_exact(l);
+    if (bide__unlikely(stats && stats->running == t))
+        stats->running = NULL;
     while (t->waits)
         bide_wait_drop(t->waits);
     if (t->state == BIDE_TASK_READY)

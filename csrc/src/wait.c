@@ -12,30 +12,42 @@ bide__held_name(const bide_task *t, char *out, size_t size)
         snprintf(out, size, "task-%" PRIu64, t->id);
 }
 
-void
-bide__held_measure_wait(bide_loop *l, const bide_task *t)
+bide__apart void
+bide__held_measure_wait(const bide_loop *l, const bide_task *t)
 {
-    bide__loop_count(&l->stats->locks_taken);
+    bide__stats_count(&l->exact->locks_taken, l->exact->weight);
     if (t->state == BIDE_TASK_PARKED)
-        bide__stats_note(l->stats, BIDE__STATS_LOCK_WAIT,
+        bide__stats_note(l->exact, BIDE__STATS_LOCK_WAIT,
                          l->now - t->parked_at);
+}
+
+bide__apart void
+bide__held_measure_hold(const bide_loop *l, const bide__held *h)
+{
+    bide__stats_note(l->exact, BIDE__STATS_LOCK_HOLD, l->now - h->since);
+}
+
+/* Starting `w` may have fired a sibling (a send that feeds the task's own
+ * recv): it wins, the sibling is given back. */
+static bide__apart void
+win_race(bide_task *t, bide_wait *w)
+{
+    if (t->racing && t->state == BIDE_TASK_READY)
+        bide_wait_drop(t->fired);
+    bide__wait_drop_siblings(t, w);
+    t->waits = NULL;
 }
 
 int
 bide__wait_done_later(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
     bide_task *t = w->task;
-    /* In a race, starting this one may have fired a sibling (a send that feeds
-     * the task's own recv): this one wins, the sibling is given back. */
-    if (bide__unlikely(t->racing && t->state == BIDE_TASK_READY))
-        bide_wait_drop(t->fired);
+    if (bide__unlikely(t->racing || t->waits))
+        win_race(t, w);
     w->kind = kind;
     w->object = object;
     w->status = 0;
     w->state = BIDE_WAIT_FIRED;
-    if (t->waits)
-        bide__wait_drop_siblings(t, w);
-    t->waits = NULL;
     t->fired = w;
     bide__loop_ready(t->loop, t);
     return BIDE_PARKED;

@@ -11,14 +11,9 @@
 #define BIDE_WAIT_H
 
 #include "bide.h"
+#include "compiler.h"
 #include "list.h"
 #include "loop.h"
-
-#if defined(__GNUC__)
-#define bide__unlikely(x) __builtin_expect(!!(x), 0)
-#else
-#define bide__unlikely(x) (x)
-#endif
 
 /** A lock that tells its holder's end: embedded in what a task can hold. */
 typedef struct bide__held {
@@ -33,16 +28,20 @@ typedef struct bide__held {
 void bide__held_name(const bide_task *t, char *out, size_t size);
 
 /** Notes how long `t`, which is given a lock, has waited, if it did. */
-void bide__held_measure_wait(bide_loop *l, const bide_task *t);
+void bide__held_measure_wait(const bide_loop *l, const bide_task *t);
+
+/** Notes how long the lock of `h`, which is given back, was held. */
+void bide__held_measure_hold(const bide_loop *l, const bide__held *h);
 
 /** Hands the lock of `h` to `t`, before a wait for it fires. */
 static inline void
 bide__held_give(bide__held *h, bide_task *t)
 {
     bide_loop *l = t->loop;
-    h->since = l->now;
     bide__list_append(&t->held, &h->link);
-    if (bide__unlikely(l->stats))
+    if (BIDE__DIAGNOSTICS)
+        h->since = l->now;
+    if (bide__unlikely(bide__loop_exact(l)))
         bide__held_measure_wait(l, t);
 }
 
@@ -51,8 +50,8 @@ static inline void
 bide__held_take(bide__held *h, const bide_loop *l)
 {
     bide__list_remove(&h->link);
-    if (bide__unlikely(l->stats))
-        bide__stats_note(l->stats, BIDE__STATS_LOCK_HOLD, l->now - h->since);
+    if (bide__unlikely(bide__loop_exact(l)))
+        bide__held_measure_hold(l, h);
 }
 
 /** The task that alone can end `w`, which is parked or about to be; or NULL. */
@@ -89,7 +88,8 @@ bide__wait_park(bide_wait *w, const bide_wait_kind *kind, void *object,
     w->sibling = t->waits;
     t->waits = w;
     t->state = BIDE_TASK_PARKED;
-    t->parked_at = t->loop->now;
+    if (BIDE__DIAGNOSTICS)
+        t->parked_at = t->loop->now;
     if (queue)
         bide__list_append(queue, &w->link);
     return BIDE_PARKED;

@@ -113,7 +113,7 @@ report(bide_loop *l, bide__watched *w)
 static uint64_t
 beat_of(bide_loop *l)
 {
-    return atomic_load_explicit(&l->resumes, memory_order_relaxed) +
+    return bide__loop_steps(l) +
            atomic_load_explicit(&l->polls, memory_order_relaxed);
 }
 

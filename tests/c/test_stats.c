@@ -196,6 +196,37 @@ test_stats_measure_the_pool(void **state)
     world_end(&wd);
 }
 
+/* -- of steps that are shorter than a look at the clock -------------------- */
+
+enum { MANY = 100000 };
+
+static void
+yield_and_block(actor *a)
+{
+    BEGIN(a);
+    for (a->i = 0; a->i < MANY; a->i++)
+        AWAIT_OK(a, bide_yield(&a->w));
+    for (int64_t end = bide_loop_now(wd.loop, true) + SECOND / 20;
+         bide_loop_now(wd.loop, true) < end;)
+        continue;
+    for (a->i = 0; a->i < 1000; a->i++)
+        AWAIT_OK(a, bide_yield(&a->w));
+    END(a);
+}
+
+static void
+test_stats_sample_short_steps(void **state)
+{
+    (void)state;
+    world_begin_with(&wd, &(bide_loop_options){.stats = true});
+    actor_spawn(&wd, "a", yield_and_block, NULL);
+    world_run(&wd);
+    double count = value_of("step_seconds", "count");
+    CHECK(count > MANY * 0.8 && count <= MANY + 1002);
+    CHECK(value_of("step_seconds", "max") > 0.03);
+    world_end(&wd);
+}
+
 static void
 test_metrics_are_valid(void **state)
 {
@@ -217,4 +248,5 @@ test_metrics_are_valid(void **state)
 TEST_MAIN("stats", T(stats_are_off_by_default),
           T(stats_are_turned_on_by_the_environment), T(stats_measure_steps),
           T(stats_measure_locks), T(stats_measure_channels),
-          T(stats_measure_the_pool), T(metrics_are_valid))
+          T(stats_measure_the_pool), T(stats_sample_short_steps),
+          T(metrics_are_valid))

@@ -41,6 +41,22 @@ function test_stats_measure_steps()
     lu.assertTrue(task.busy > 0)
 end
 
+function test_stats_sample_short_steps()
+    local steps = bide.run(function()
+        for _ = 1, 100000 do
+            bide.yield_now()
+        end
+        local till = os.clock() + 0.05
+        while os.clock() < till do end
+        for _ = 1, 1000 do
+            bide.yield_now()
+        end
+        return bide.stats().runtimes[1].histograms.step_seconds
+    end, { stats = true })
+    lu.assertTrue(steps.count > 80000 and steps.count <= 101003)
+    lu.assertTrue(steps.max > 0.03)
+end
+
 function test_stats_measure_locks()
     local stats = bide.run(function()
         local lock = bide.mutex()

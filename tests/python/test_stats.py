@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import bide
 import pytest
@@ -54,6 +55,22 @@ def test_stats_measure_steps():
     assert stats["histograms"]["scheduling_delay_seconds"]["count"] >= 3
     assert task["resumes"] == 3
     assert task["busy"] > 0
+
+
+def test_stats_sample_short_steps():
+    async def main():
+        for _ in range(100_000):
+            await bide.yield_now()
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            pass
+        for _ in range(1000):
+            await bide.yield_now()
+        return bide.stats()["runtimes"][0]["histograms"]["step_seconds"]
+
+    steps = bide.run(main(), stats=True)
+    assert 80_000 < steps["count"] <= 101_003
+    assert steps["max"] > 0.03
 
 
 def test_stats_measure_locks():

@@ -1,0 +1,155 @@
+"""What it costs that hangs are explained: a switch, a lock, a channel operation
+
+    off                  of a build without diagnostics (BIDE_DIAGNOSTICS=OFF)
+    bide                 as they are by default
+    watchdog and stats   with the watchdog at 100 ms and statistics
+    debug                with debug=True as well
+
+Both builds are loaded into this process and take turns, many short runs each; the
+fastest counts, as what else the machine does only adds. The build without is the
+tree BIDE_BARE (`tools/run --bare` makes it); "off" is left out where there is none.
+"""
+
+import gc
+import importlib
+import json
+import os
+import pathlib
+import sys
+
+from harness import clock
+
+TASKS = 100
+RUN_NS, QUICK, FULL = 20_000_000, 15, 61
+
+WATCHED = {"watchdog": 0.1, "stats": True}
+
+
+def forget():
+    """Takes the package out of what is imported: the next import is another."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "bide"]:
+        del sys.modules[name]
+
+
+def load_bare():
+    """The package of the build without diagnostics, or None."""
+    root = pathlib.Path(__file__).resolve().parents[1]
+    tree = os.environ.get("BIDE_BARE") or root / "build/bare"
+    path = str(pathlib.Path(tree) / "python")
+    sys.path.insert(0, path)
+    forget()
+    try:
+        bare = importlib.import_module("bide")
+        return bare if bare.__file__.startswith(path) else None
+    except ImportError:
+        return None
+    finally:
+        sys.path.remove(path)
+        forget()
+
+
+async def switch(bide, n):
+    yield_now = bide.yield_now
+    start = clock()
+    for _ in range(n):
+        await yield_now()
+    return clock() - start
+
+
+async def lock(bide, n):
+    mutex = bide.Mutex()
+    start = clock()
+    for _ in range(n):
+        async with mutex:
+            pass
+    return clock() - start
+
+
+async def contended(bide, n):
+    mutex = bide.Mutex()
+
+    async def work(count):
+        for _ in range(count):
+            async with mutex:
+                await bide.yield_now()
+
+    start = clock()
+    async with bide.TaskGroup() as group:
+        for _ in range(TASKS):
+            group.spawn(work(n // TASKS))
+    return clock() - start
+
+
+async def channel(bide, n):
+    queue = bide.Channel(1)
+
+    async def send_all():
+        send = queue.send
+        for i in range(n):
+            await send(i)
+
+    recv = queue.recv
+    start = clock()
+    async with bide.TaskGroup() as group:
+        group.spawn(send_all())
+        for _ in range(n):
+            await recv()
+    return clock() - start
+
+
+CASES = {
+    "switch": switch,
+    "lock": lock,
+    "lock, 100 tasks": contended,
+    "channel": channel,
+}
+
+
+def contenders():
+    """(name, run(case, n)) of each."""
+
+    def runner(bide, **how):
+        return lambda case, n: bide.run(case(bide, n), **how)
+
+    bare = load_bare()
+    usual = importlib.import_module("bide")
+    if bare:
+        yield "off", runner(bare)
+    yield "bide", runner(usual)
+    yield "watchdog and stats", runner(usual, **WATCHED)
+    yield "debug", runner(usual, debug=True, **WATCHED)
+
+
+def measure(runs, case, turns):
+    """The time of an operation by each contender, and how many made a run."""
+    n = 1000
+    while runs["bide"](case, n) < RUN_NS / 2:
+        n *= 2
+    least = {}
+    for _ in range(turns):
+        for who, run in runs.items():
+            took = run(case, n)
+            least[who] = min(took, least.get(who, took))
+    return {who: took / n for who, took in least.items()}, n
+
+
+def main():
+    words = sys.argv[1:]
+    if "--impl" in words and words[words.index("--impl") + 1] != "bide":
+        return  # one run has them all
+    only = words[words.index("--case") + 1] if "--case" in words else ""
+    turns = FULL if "--full" in words else QUICK
+    runs = dict(contenders())
+    gc.collect()
+    gc.disable()
+    for name, case in CASES.items():
+        if only not in name:
+            continue
+        times, n = measure(runs, case, turns)
+        for who, ns in times.items():
+            record = {"lang": "python", "bench": "diagnostics", "case": name}
+            record |= {"impl": who, "ns": round(ns, 2), "n": n}
+            print(json.dumps(record), flush=True)
+
+
+main()
