@@ -115,7 +115,7 @@ for _, row in ipairs(SIZES) do
     harness.case(row[1], {
         bide = over_bide(row[2]),
         cqueues = rivals and over_cqueues(row[2]) or nil,
-    })
+    }, nil, "cpu")
 end
 
 harness.main()

@@ -7,13 +7,11 @@ import functools
 import ssl
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from harness import case, main, optional
+from harness import case, cpu_clock, main, optional
 
 bide = optional("bide")
-cpu_clock = time.process_time_ns
 SIZES = {"1 KiB": 1024, "10 KiB": 10240, "100 KiB": 102400}
 
 
@@ -83,8 +81,8 @@ async def time_asyncio(size, n):
 
 
 for name, size in SIZES.items():
-    case(name, "bide")(functools.partial(time_bide, size))
-    case(name, "bide loop", "asyncio", "uvloop")(
+    case(name, "bide", cpu=True)(functools.partial(time_bide, size))
+    case(name, "bide loop", "asyncio", "uvloop", cpu=True)(
         functools.partial(time_asyncio, size))
 
 if __name__ == "__main__":
