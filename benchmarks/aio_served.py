@@ -56,6 +56,8 @@ class Server:
                 env=environment,
             )
         self.kind = kind
+        self.sock = None  # a connection that lasts
+        self.warm = False
         self.port = int(self.process.stdout.readline() or 0)
         if not self.port:
             sys.exit(f"the server of {who} for {kind} did not come up")
