@@ -66,14 +66,27 @@ start(request *r, bool changes, bide_wait *w)
     return bide__errand_start(&r->errand, &bide__errand_kind, w);
 }
 
+/* What changes what is at `path`. */
 static int
-start_plain(const char *name, int (*run)(bide__errand *e), const char *from,
-            const char *to, int64_t a, bide_wait *w)
+start_one(const char *name, int (*run)(bide__errand *e), const char *path,
+          int64_t a, bide_wait *w)
 {
-    request *r = new_request(name, run, from, to, NULL, 0);
+    if (!path)
+        return BIDE_EINVALID;
+    request *r = new_request(name, run, path, NULL, NULL, 0);
     if (r)
         r->a = a;
     return start(r, true, w);
+}
+
+/* What changes something with two names. */
+static int
+start_two(const char *name, int (*run)(bide__errand *e), const char *from,
+          const char *to, bide_wait *w)
+{
+    if (!from || !to)
+        return BIDE_EINVALID;
+    return start(new_request(name, run, from, to, NULL, 0), true, w);
 }
 
 /* -- what only looks ------------------------------------------------------ */
@@ -213,10 +226,7 @@ run_mkdirs(bide__errand *e)
 int
 bide_fs_mkdir(const char *path, int mode, bool parents, bide_wait *w)
 {
-    if (!path)
-        return BIDE_EINVALID;
-    return start_plain("mkdir", parents ? run_mkdirs : run_mkdir, path, NULL,
-                       mode, w);
+    return start_one("mkdir", parents ? run_mkdirs : run_mkdir, path, mode, w);
 }
 
 static int
@@ -228,8 +238,7 @@ run_rmdir(bide__errand *e)
 int
 bide_fs_rmdir(const char *path, bide_wait *w)
 {
-    return path ? start_plain("rmdir", run_rmdir, path, NULL, 0, w)
-                : BIDE_EINVALID;
+    return start_one("rmdir", run_rmdir, path, 0, w);
 }
 
 static int
@@ -241,8 +250,7 @@ run_unlink(bide__errand *e)
 int
 bide_fs_unlink(const char *path, bide_wait *w)
 {
-    return path ? start_plain("unlink", run_unlink, path, NULL, 0, w)
-                : BIDE_EINVALID;
+    return start_one("unlink", run_unlink, path, 0, w);
 }
 
 static int
@@ -254,8 +262,7 @@ run_remove_tree(bide__errand *e)
 int
 bide_fs_remove_tree(const char *path, bide_wait *w)
 {
-    return path ? start_plain("remove_tree", run_remove_tree, path, NULL, 0, w)
-                : BIDE_EINVALID;
+    return start_one("remove_tree", run_remove_tree, path, 0, w);
 }
 
 static int
@@ -267,8 +274,7 @@ run_chmod(bide__errand *e)
 int
 bide_fs_chmod(const char *path, int mode, bide_wait *w)
 {
-    return path ? start_plain("chmod", run_chmod, path, NULL, mode, w)
-                : BIDE_EINVALID;
+    return start_one("chmod", run_chmod, path, mode, w);
 }
 
 static struct timespec
@@ -333,8 +339,7 @@ run_rename(bide__errand *e)
 int
 bide_fs_rename(const char *from, const char *to, bide_wait *w)
 {
-    return from && to ? start_plain("rename", run_rename, from, to, 0, w)
-                      : BIDE_EINVALID;
+    return start_two("rename", run_rename, from, to, w);
 }
 
 static int
@@ -346,8 +351,7 @@ run_link(bide__errand *e)
 int
 bide_fs_link(const char *from, const char *to, bide_wait *w)
 {
-    return from && to ? start_plain("link", run_link, from, to, 0, w)
-                      : BIDE_EINVALID;
+    return start_two("link", run_link, from, to, w);
 }
 
 static int
@@ -359,9 +363,7 @@ run_symlink(bide__errand *e)
 int
 bide_fs_symlink(const char *target, const char *path, bide_wait *w)
 {
-    return target && path
-               ? start_plain("symlink", run_symlink, target, path, 0, w)
-               : BIDE_EINVALID;
+    return start_two("symlink", run_symlink, target, path, w);
 }
 
 static int
@@ -373,8 +375,7 @@ run_copy(bide__errand *e)
 int
 bide_fs_copy(const char *from, const char *to, bide_wait *w)
 {
-    return from && to ? start_plain("copy", run_copy, from, to, 0, w)
-                      : BIDE_EINVALID;
+    return start_two("copy", run_copy, from, to, w);
 }
 
 /* -- temporary ------------------------------------------------------------ */
@@ -410,6 +411,5 @@ run_temp(bide__errand *e)
 int
 bide_fs_temp(const char *prefix, bool directory, bide_wait *w)
 {
-    return prefix ? start_plain("temp", run_temp, prefix, NULL, directory, w)
-                  : BIDE_EINVALID;
+    return start_one("temp", run_temp, prefix, directory, w);
 }

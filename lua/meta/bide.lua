@@ -1512,6 +1512,23 @@ function bide.fs.temp_file(prefix) end
 ---@return string? path, string? message, string? code
 function bide.fs.temp_dir(prefix) end
 
+---A file or directory of your own that is removed, with all in it, when it is
+---closed, whatever is cancelled: at the end of a <close> variable's block.
+---tostring() of it is its path.
+---@class bide.temporary
+local temporary = {}
+---@return string
+function temporary:path() end
+function temporary:close() end
+
+---@param prefix? string Of its path. Default "tmp" in $TMPDIR or /tmp.
+---@return bide.temporary? made, string? message, string? code
+function bide.fs.temporary_file(prefix) end
+
+---@param prefix? string
+---@return bide.temporary? made, string? message, string? code
+function bide.fs.temporary_directory(prefix) end
+
 -- -- changes in a directory ----------------------------------------------------
 
 ---@class bide.change

@@ -101,6 +101,7 @@
     X(FILE, file)                                                              \
     X(CHANGES, changes)                                                        \
     X(DIRECTORY, directory)                                                    \
+    X(TEMPORARY, temporary)                                                    \
     X(INSPECT, inspect)                                                        \
     X(DUMP, dump)                                                              \
     X(STATS, stats)                                                            \

@@ -69,6 +69,8 @@ function test_meta_names_the_methods()
         objects.file = file
         local changes <close> = assert(bide.fs.watch("/"))
         objects.changes = changes
+        local temporary <close> = assert(bide.fs.temporary_file())
+        objects.temporary = temporary
         objects.directory = assert(bide.fs.scandir("/"))
         objects.directory:close()
         objects.process = assert(bide.process.spawn { "true" })

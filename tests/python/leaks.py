@@ -8,9 +8,11 @@ of its own test_tls_faults.py uses it, too.
 import contextlib
 import ctypes
 import gc
+import os
 import sys
 
 import bide
+from bide import fs
 
 # Freelists fill at first: of several windows of so many rounds one has to be
 # (nearly) flat. A leak of a block a round makes none flat.
@@ -183,6 +185,55 @@ async def tcp():
         await s.read()
 
 
+async def files():
+    async with fs.temporary_directory() as folder:
+        path = folder + "/a"
+        async with await bide.open_file(path, "wb+") as f:
+            await f.write_many([b"ab", bytearray(b"cd")])
+            tasks = [bide.spawn(f.write(b"x" * 5000)) for _ in range(8)]
+            await bide.yield_now()
+            for t in tasks[::2]:
+                t.cancel()
+            for t in tasks:
+                with contextlib.suppress(bide.Cancelled):
+                    await t
+            await f.pread_into(bytearray(10), 0)
+            await f.pread(10, 0)
+            with contextlib.suppress(ValueError):
+                await f.seek(-1)
+        with contextlib.suppress(bide.ClosedError):
+            await f.write(b"x")
+        with contextlib.suppress(OSError):
+            await bide.open_file(folder + "/none", "rb")
+        walk = fs.scandir(folder)
+        assert (await anext(walk)).name == "a"
+        await walk.aclose()
+        await fs.rename(path, path + "b")
+        with contextlib.suppress(OSError):
+            await fs.read_file(path)
+        assert await fs.listdir(folder) == ["ab"]
+
+
+async def watch():
+    async with fs.temporary_directory() as folder:
+        async with await bide.watch(folder) as changes:
+            waiting = [bide.spawn(changes.recv()) for _ in range(3)]
+            await bide.yield_now()
+            waiting[0].cancel()
+            for i in range(5):
+                os.mkdir(f"{folder}/{i}")
+            os.rename(folder + "/0", folder + "/9")
+            with contextlib.suppress(bide.Cancelled):
+                await waiting[0]
+            await bide.gather(*waiting[1:])
+            await changes.recv_many(2)
+            unseen = bide.spawn(changes.recv_many(9))
+        with contextlib.suppress(bide.ClosedError):
+            await unseen
+        with contextlib.suppress(OSError):
+            await bide.watch(folder + "/none")
+
+
 def listener_port(listener):
     try:
         return listener.port
@@ -191,8 +242,8 @@ def listener_port(listener):
 
 
 SCENARIOS = (mutex, semaphore, rwlock, event_condition_barrier, channel,
-             blocking, tcp)
-ON_REAL_TIME = {blocking, tcp}
+             blocking, tcp, files, watch)
+ON_REAL_TIME = {blocking, tcp, files, watch}
 
 
 class _Mallinfo(ctypes.Structure):

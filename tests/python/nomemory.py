@@ -5,14 +5,21 @@ runtime has to go on. test_nomemory.py starts it.
     python nomemory.py scenario
 """
 
+import atexit
 import contextlib
+import os
+import shutil
 import sys
+import tempfile
 
 import _testcapi
 
 import bide
+from bide import fs
 
 MOST = 120
+FOLDER = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, FOLDER)
 
 
 def made():
@@ -82,6 +89,36 @@ async def tcp():
                 assert await b.read() == b""
 
 
+async def files():
+    path = FOLDER + "/a"
+    # Without the mode, whose parsing crashes CPython 3.13.0 itself here.
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
+    async with await bide._core._open_file(path, flags, 0o600) as f:
+        await f.write_many([b"ab", b"cd"])
+        into = bytearray(2)
+        assert await f.pread_into(into, 1) == 2 and into == b"bc"
+        assert await f.seek(0) == 0 and await f.read() == b"abcd"
+    assert (await fs.stat(path)).st_size == 4
+    assert "a" in [e.name async for e in fs.scandir(FOLDER)]
+    await fs.write_file(path, b"new", replace=True)
+    assert await fs.read_file(path) == b"new"
+
+
+async def watch():
+    with contextlib.suppress(FileNotFoundError):  # left by a failed round
+        await fs.rmdir(FOLDER + "/c")
+    async with await bide.watch(FOLDER) as changes:
+        for _ in range(2):
+            await fs.mkdir(FOLDER + "/c")
+            await fs.rmdir(FOLDER + "/c")
+        seen = await changes.recv_many(2)
+        seen.append(await changes.recv())
+        assert [c.kind for c in seen] == ["created", "removed", "created"]
+        async for change in changes:
+            assert change.kind == "removed"
+            break
+
+
 async def sweep(scenario):
     """How often the scenario got through, of MOST times."""
     clean = 0
@@ -117,7 +154,7 @@ def main(name):
         clean = sweep_without_a_runtime(made)
     else:
         scenario = {"locks": locks, "channel": channel, "blocking": blocking,
-                    "tcp": tcp}[name]
+                    "tcp": tcp, "files": files, "watch": watch}[name]
         clean = bide.run(sweep(scenario))
     assert 0 < clean < MOST, f"nothing failed, or everything: {clean}"
 

@@ -12,7 +12,8 @@ PROGRAM = pathlib.Path(__file__).with_name("nomemory.py")
 
 
 @pytest.mark.parametrize(
-    "scenario", ["made", "locks", "channel", "blocking", "tcp"])
+    "scenario",
+    ["made", "locks", "channel", "blocking", "tcp", "files", "watch"])
 def test_failed_allocations_are_memory_errors(scenario):
     root = str(pathlib.Path(bide.__file__).parent.parent)
     done = subprocess.run(
