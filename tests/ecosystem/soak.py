@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,13 @@ def load(port: int, seconds: float, seed: int) -> tuple[int, int]:
 
 
 def ask(port: int) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/census",
-                                timeout=PATIENCE) as answer:
-        told: dict[str, Any] = json.loads(answer.read())
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("GET", "/census", headers={"Connection": "close"})
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    assert answer.status == 200, (answer.status, text)
+    told: dict[str, Any] = json.loads(text)
     return told
 
 
