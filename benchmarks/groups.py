@@ -11,7 +11,15 @@ SUFFIX = {"python": "py", "lua": "lua", "c": "c"}
 
 # Contenders in the order of the columns. A bench says itself which it has.
 IMPLS = {
-    "python": ("bide", "bide loop", "asyncio", "uvloop", "rloop", "trio"),
+    "python": (
+        "bide",
+        "bide loop",
+        "asyncio",
+        "uvloop",
+        "rloop",
+        "trio",
+        "aiofiles",
+    ),
     "lua": ("bide", "cqueues", "luv", "copas", "bare"),
     "c": ("bide", "libuv", "tokio"),
 }

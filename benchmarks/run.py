@@ -78,18 +78,27 @@ def run_echo(options, store, notes):
         notes.append(f"{title} skipped: {reason}")
 
 
+def run_tables(_options, store, notes):
+    for tables in (memory.measure(notes), syscalls.measure(notes)):
+        for title, header, rows in tables:
+            store.tables[title] = (header, rows)
+
+
 def run_group(options, group, store):
-    notes = []
-    run_benches(options, group, store, notes)
-    if group == "io":
-        run_rows(options, store, notes)
-    if group == "io" and options.whole_groups:
-        run_echo(options, store, notes)
-        for tables in (memory.measure(notes), syscalls.measure(notes)):
-            for title, header, rows in tables:
-                store.tables[title] = (header, rows)
-    store.notes[group] = notes
+    """Saves after each step: what was measured stays if the next is ended."""
+    notes = store.notes[group] = []
     store.days[group] = time.strftime("%Y-%m-%d")
+    run_benches(options, group, store, notes)
+    results.save(store)
+    if group != "io":
+        return
+    whole = (run_echo, run_tables) if options.whole_groups else ()
+    for step in (run_rows, *whole):
+        try:
+            step(options, store, notes)
+        except Exception as error:  # one part is not to be the end of all
+            notes.append(f"{step.__name__} came to an end: {error!r}")
+        results.save(store)
 
 
 def main():
@@ -101,11 +110,10 @@ def main():
     for group in options.groups:
         started = time.monotonic()
         run_group(options, group, store)
-        path = results.save(store)
         print(report.text(store, [group]))
         print(f"{group}: {time.monotonic() - started:.0f} s\n", flush=True)
     if options.groups:
-        print(f"raw samples: {path.relative_to(machine.ROOT)}")
+        print(f"raw samples: {results.PATH.relative_to(machine.ROOT)}")
     whole = options.groups == NAMES and options.whole_groups
     if options.report or (whole and not options.quick):
         for path in report.write(store):
