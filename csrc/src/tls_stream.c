@@ -13,7 +13,8 @@
 enum {
     RECORD = 16 * 1024,
     BATCH = 128 * 1024, /* of ciphertext, handed down at a time */
-    OVERHEAD = 128      /* of a record at most */
+    OVERHEAD = 128,     /* of a record at most */
+    LINE = 64           /* of the processor's cache */
 };
 
 static bide__tls *
@@ -201,6 +202,15 @@ drained(bide__tap *tap, int status)
         bide__writer_ready(&t->stream, status);
 }
 
+/* How much of the next `n` bytes makes a record. Full ones would lie whole
+ * pages apart, and OpenSSL copies each to the same place: if that is slow from
+ * there (see decision 0049) it were so for all of them. */
+static size_t
+record_of(size_t n)
+{
+    return n <= RECORD ? n : RECORD - LINE;
+}
+
 /* Encrypts a buffer, as far as the stream below keeps up: how much of it. */
 static int
 encrypt(bide__tls *t, const uv_buf_t *buf, size_t *done)
@@ -209,13 +219,13 @@ encrypt(bide__tls *t, const uv_buf_t *buf, size_t *done)
     while (*done < buf->len && !bide_stream_unsent(t->stream.under)) {
         size_t left = buf->len - *done;
         size_t piece = left < BATCH ? left : BATCH;
-        size_t records = piece / RECORD + 1;
+        size_t records = piece / (RECORD - LINE) + 1;
         if (bide__buffer_len(&t->out) == 0 && /* all of it at once */
             bide__buffer_reserve(&t->out, piece + records * OVERHEAD,
                                  &t->stream.base.object.loop->spares))
             return BIDE_ENOMEMORY;
         ERR_clear_error();
-        int n = SSL_write(t->ssl, buf->base + *done, (int)piece);
+        int n = SSL_write(t->ssl, buf->base + *done, (int)record_of(left));
         if (n <= 0)
             return trouble(t, n);
         *done += (size_t)n;

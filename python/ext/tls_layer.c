@@ -4,7 +4,7 @@
 
 #include <limits.h>
 
-enum { BLOCK = 16384 };
+enum { BLOCK = 16384, LINE = 64 };
 
 bidepy_tls_layer *
 bidepy_tls_layer_new(bidepy_state *st, const bidepy_tls_setup *setup)
@@ -137,11 +137,25 @@ bidepy_tls_seal_output(bidepy_tls_stream *s)
     return seal_below(s->top->below, bidepy_tls_output(&s->top->tls));
 }
 
+/* How much of the next `n` bytes makes a record. Full ones would lie whole
+ * pages apart, and OpenSSL copies each to the same place: if that is slow from
+ * there (see decision 0049) it were so for all of them. */
+static size_t
+record_of(size_t n)
+{
+    return n <= BLOCK ? n : BLOCK - LINE;
+}
+
 PyObject *
 bidepy_tls_seal(bidepy_tls_stream *s, const char *data, size_t n)
 {
-    if (bidepy_tls_write_from(&s->top->tls, data, n) < 0)
-        return NULL;
+    while (n > 0) {
+        size_t size = record_of(n);
+        if (bidepy_tls_write_from(&s->top->tls, data, size) < 0)
+            return NULL;
+        data += size;
+        n -= size;
+    }
     return bidepy_tls_seal_output(s);
 }
 
