@@ -151,4 +151,6 @@ def write(store):
         out.append("\n## Notes\n")
         out += [f"- {note}" for note in dict.fromkeys(notes)]
     page.write_text("\n".join(out) + "\n")
+    for old in set(DOCS.glob("benchmarks*.svg")).difference(paths):
+        old.unlink()  # of a group that is no more
     return paths
