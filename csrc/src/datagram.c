@@ -73,15 +73,16 @@ bide__datagrams_take(bide__datagrams *q, size_t limit, size_t *n)
 void
 bide__datagrams_return(bide__datagrams *q, bide_datagram *chain)
 {
-    bide_datagram *last = chain;
+    bide_datagram *last = NULL;
     for (bide_datagram *d = chain; d; d = d->next) {
         q->count++;
         q->bytes += d->len;
         last = d;
     }
+    if (!last)
+        return;
     if (!q->first)
         q->end = &last->next;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     last->next = q->first;
     q->first = chain;
 }

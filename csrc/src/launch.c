@@ -78,27 +78,27 @@ reset_signals(void)
     }
 }
 
-/* Sources that a target would overwrite move out of the way first. */
-IN_CHILD static int
-move_sources(const bide__launch *x, int *sources, int top)
+/* Sources that a target would overwrite move out of the way first. False: errno
+ * tells why not. */
+IN_CHILD static bool
+move_sources(const bide__launch *x, int *sources, size_t count, int top)
 {
-    for (size_t i = 0; i < x->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         sources[i] = x->map[i].fd;
         if (sources[i] > top || sources[i] == x->map[i].child_fd)
             continue;
         sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, top + 1);
         if (sources[i] < 0)
-            return errno;
+            return false;
     }
-    return 0;
+    return true;
 }
 
 IN_CHILD static int
-put_in_place(const bide__launch *x, const int *sources)
+put_in_place(const bide__launch *x, const int *sources, size_t count)
 {
-    for (size_t i = 0; i < x->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         int target = x->map[i].child_fd;
-        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
         if (sources[i] != target) {
             if (dup2(sources[i], target) < 0)
                 return errno;
@@ -143,11 +143,12 @@ mark_others(const bide__launch *x)
 IN_CHILD static int
 place_descriptors(const bide__launch *x)
 {
-    int sources[x->count + 1];
-    int top = x->count ? x->map[x->count - 1].child_fd : -1;
-    int error = move_sources(x, sources, top);
-    if (error == 0)
-        error = put_in_place(x, sources);
+    const size_t count = x->count;
+    int sources[count + 1];
+    int top = count ? x->map[count - 1].child_fd : -1;
+    if (!move_sources(x, sources, count, top))
+        return errno;
+    int error = put_in_place(x, sources, count);
     if (error == 0)
         mark_others(x);
     return error;

@@ -8,6 +8,7 @@ typedef struct future {
     int count; /* results */
     bool failed;
     bool observed;
+    bide_site site; /* where it failed */
 } future;
 
 static future *
@@ -68,6 +69,7 @@ future_fail(lua_State *L)
     lua_settop(L, 2);
     lua_setiuservalue(L, 1, 1);
     f->failed = true;
+    f->site = bidelua_site(L, bidelua_self(L), 1);
     bide_future_settle(f->core, BIDE_EHOST, BIDE_NO_VALUE);
     lua_pushboolean(L, 1);
     return 1;
@@ -124,8 +126,10 @@ future_gc(lua_State *L)
 
     if (f->failed && !f->observed) {
         lua_getiuservalue(L, 1, 1);
-        lua_pushfstring(L, "a future failed and nobody looked: %s",
-                        luaL_tolstring(L, 2, NULL));
+        luaL_tolstring(L, 2, NULL);
+        lua_pushfstring(L, "a future failed at %s:%d and nobody looked: %s",
+                        f->site.file ? f->site.file : "?", f->site.line,
+                        lua_tostring(L, 3));
         lua_replace(L, 1);
         lua_settop(L, 2);
         bidelua_notify(L, bidelua_self(L), "unhandled", 2);

@@ -33,8 +33,8 @@ REPORT = re.compile(
     r".*is broken: task.*", re.M)
 
 
-def healthy(log: Log) -> Counts:
-    """BIDE_SOAK_SECONDS of the environment: how long each load lasts."""
+def healthy(log: Log, seconds: float = SECONDS) -> Counts:
+    """`seconds`: how long each load lasts."""
     python = default_python()
     python.build(log)
     commands = [
@@ -43,10 +43,10 @@ def healthy(log: Log) -> Counts:
         [BUILD / "release/tests/c/soak"],
         *example_commands(python),
     ]
-    environment = {**DETECTORS, "BIDE_SOAK_SECONDS": str(SECONDS),
+    environment = {**DETECTORS, "BIDE_SOAK_SECONDS": str(seconds),
                    "PYTHONPATH": str(python.tree / "python"),
                    **lua_paths(BUILD / "release")}
-    failed = sum(not _is_quiet(log, command, environment)
+    failed = sum(not _is_quiet(log, command, environment, seconds)
                  for command in commands)
     if failed:
         raise Failed("reports", Counts(len(commands) - failed, failed))
@@ -58,9 +58,9 @@ def reports(output: str) -> list[str]:
 
 
 def _is_quiet(log: Log, command: list[str | Path],
-              environment: dict[str, str]) -> bool:
+              environment: dict[str, str], seconds: float) -> bool:
     try:
-        output = log.run(*command, env=environment, timeout=SECONDS + 120)
+        output = log.run(*command, env=environment, timeout=seconds + 120)
     except Failed as failure:
         log.note(f"ERROR: {failure}")
         return False

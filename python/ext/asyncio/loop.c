@@ -206,7 +206,7 @@ bidepy_loop_open(bidepy_loop *self, bidepy_runtime *runtime)
     bide_scope_shield(&self->scope, BIDE_FOREVER);
     bide_scope_attach(&self->scope, bide_loop_root(runtime->loop));
     bide_task_init(&self->task, resume);
-    self->task.name = "callbacks";
+    self->task.name = "callbacks of the asyncio loop";
     int rc = bide_task_attach(&self->task, runtime->loop, &self->scope);
     if (rc) {
         bidepy_raise(self->st, rc, NULL);

@@ -31,12 +31,12 @@ whole_records(const char *data, size_t n, size_t *count)
     return whole;
 }
 
-/* Makes room for `n` bytes in all; those there stay. */
+/* Makes room for `n` bytes in all, be it none; those there stay. */
 static int
 make_room(bidepy_ssl_base *p, size_t n)
 {
     size_t room = p->partial_room ? p->partial_room : 1024;
-    if (n <= p->partial_room)
+    if (p->partial && n <= p->partial_room)
         return 0;
     while (room < n)
         room *= 2;
@@ -55,7 +55,6 @@ append_partial(bidepy_ssl_base *p, const char *data, size_t n)
 {
     if (make_room(p, p->partial_len + n))
         return -1;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(p->partial + p->partial_len, data, n);
     p->partial_len += n;
     return 0;
