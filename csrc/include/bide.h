@@ -180,6 +180,7 @@ typedef struct bide_udp bide_udp;
 typedef struct bide_signal bide_signal;
 typedef struct bide_watch bide_watch;
 typedef struct bide_block bide_block;
+typedef struct bide_report bide_report;
 typedef struct bide_file bide_file;
 typedef struct bide_changes bide_changes;
 typedef struct bide_directory bide_directory;
@@ -193,6 +194,8 @@ typedef struct bide_site {
 
 /* -- loop ----------------------------------------------------------------- */
 
+enum { BIDE_ASK_AGAIN = 2, BIDE_KEEP_QUIET = 3 };
+
 /** What a host language hangs into a loop. Every member may be NULL. None of
  * these is called from inside an I/O callback. */
 typedef struct bide_host {
@@ -205,13 +208,21 @@ typedef struct bide_host {
     int (*tick)(void *ctx);
     /** Nothing is ready, no I/O, timer or job is pending and no thread holds
      * the loop (bide_loop_hold). A result other than 0 ends bide_loop_run with
-     * it; 0 waits for a thread to post. NULL: ends with BIDE_ESTALLED. */
+     * it; 0 waits for a thread to post, BIDE_ASK_AGAIN does so for a quarter of
+     * a second, BIDE_KEEP_QUIET for something else, which makes it no stall to
+     * report. NULL: ends with BIDE_ESTALLED. */
     int (*stalled)(void *ctx);
     /** For reports: the name of the language, kept, ... */
     const char *language;
     /** ... and where the parked task `t` stands, written to `out` as text of at
      * most `size` bytes with the final zero. On the loop's thread. */
     void (*where)(void *ctx, bide_task *t, char *out, size_t size);
+    /** Likewise what `t` waits for, where the host knows better: parked by
+     * bide_park, or at a future. */
+    void (*what)(void *ctx, bide_task *t, char *out, size_t size);
+    /** Lines on tasks of the host's own for a report of a stall, each with the
+     * final newline; the length, as of snprintf. On the loop's thread. */
+    size_t (*others)(void *ctx, char *out, size_t size);
     /** In each pool thread: as it starts, and as it ends with what the former
      * returned. */
     void *(*thread_begin)(void *ctx);
@@ -225,6 +236,9 @@ typedef struct bide_host {
     size_t (*trace)(void *ctx, bool here, char *out, size_t size);
     /** A report of the watchdog's, once the step that blocked is over. */
     void (*blocked)(void *ctx, const bide_block *b);
+    /** A report that has been written to standard error, see bide_report. On
+     * the loop's thread, between steps. */
+    void (*report)(void *ctx, const bide_report *r);
 } bide_host;
 
 /** How the watchdog looks after a loop. */
@@ -258,6 +272,14 @@ typedef struct bide_loop_options {
     bide_watchdog watchdog;
     /** Measure: see bide_stats_text. BIDE_STATS=1 has the same effect. */
     bool stats;
+    /** Report a lock that is held, or waited for, so long, ns. BIDE_FOREVER:
+     * never. 0: what BIDE_SLOW_LOCK in the environment says ("250ms", "1s",
+     * "off"), or never. */
+    int64_t slow_lock;
+    /** Report, without an end to the run, that for so long every task has
+     * waited and only another thread could wake one, ns. BIDE_FOREVER: never.
+     * 0: what BIDE_STALL in the environment says, or 10 s. */
+    int64_t stall;
 } bide_loop_options;
 
 /** A new loop, bound to no thread yet; `o` may be NULL. */
@@ -269,10 +291,10 @@ BIDE_API bide_loop *bide_loop_ref(bide_loop *l);
 BIDE_API void bide_loop_unref(bide_loop *l);
 
 /** Runs tasks and I/O on this thread until `until` is done (NULL: until no
- * task is left). 0; what `tick` or `stalled` answered; BIDE_ESTALLED;
- * BIDE_EBUSY when this thread already runs a loop, BIDE_EFORKED in a child
- * process, which can make and run loops of its own. May be called again after
- * any of them but the last. */
+ * task is left; background tasks are cancelled once only such are). 0; what
+ * `tick` or `stalled` answered; BIDE_ESTALLED; BIDE_EBUSY when this thread
+ * already runs a loop, BIDE_EFORKED in a child process, which can make and run
+ * loops of its own. May be called again after any of them but the last. */
 BIDE_API int bide_loop_run(bide_loop *l, bide_task *until);
 
 /** Ends bide_loop_run with 0 when the running task returns. Loop's thread. */
@@ -332,7 +354,8 @@ BIDE_API bide_scope *bide_loop_root(bide_loop *l);
 typedef struct bide_loop_counts {
     size_t tasks, ready, timers, io_waits, handles, jobs, threads;
     uint64_t resumes, polls;
-    uint64_t blocks; /* steps that the watchdog saw last too long */
+    uint64_t blocks;             /* steps that the watchdog saw last too long */
+    uint64_t slow_locks, stalls; /* reports of each kind that were due */
 } bide_loop_counts;
 
 BIDE_API void bide_loop_count(bide_loop *l, bide_loop_counts *out);
@@ -361,6 +384,32 @@ BIDE_API void bide_dump_free(char *text);
  * environment (USR1, USR2, QUIT, HUP) turns it on for stderr with the first
  * loop. BIDE_EINVALID: no signal for this. Any thread. */
 BIDE_API int bide_dump_on_signal(int signum, int fd);
+
+/* -- reports -------------------------------------------------------------- */
+
+/** Why nothing goes on in `l`: each task with what it waits for, who holds
+ * that, since when, and where it stands; those that others wait for come first,
+ * background tasks last, and of many only the first 50. To be asked when
+ * bide_loop_run has ended with BIDE_ESTALLED, or in `bide_host.stalled`. Freed
+ * by bide_dump_free. BIDE_ENOMEMORY. */
+BIDE_API int bide_stall_text(bide_loop *l, char **out);
+
+enum { BIDE_REPORT_SLOW_LOCK, BIDE_REPORT_STALL };
+
+/** What a loop reports of itself while it runs: see `slow_lock` and `stall` of
+ * its options. A lock (mutex, read or write lock, permits of a task's) that
+ * goes on being held is reported again, each time after four times as long; a
+ * loop makes 8 such reports at once and one more every 10 seconds. A stall is
+ * reported once, and the next one only if it lasts four times as long. */
+struct bide_report {
+    bide_loop *loop;
+    int kind;
+    const char *text; /* as printed, with its newlines */
+    /* Of a slow lock; "" where there is none. */
+    const char *lock, *holder, *waiter;
+    int64_t held, waited; /* so far, ns */
+    unsigned missed;      /* reports left out before this one */
+};
 
 /* -- statistics ----------------------------------------------------------- */
 
@@ -482,6 +531,8 @@ typedef struct bide_wait_kind {
     bool group;
     /* It ends by `u.timer`. */
     bool timed;
+    /* The host knows better what for. */
+    bool host;
     /* What the object is called and where it was made; NULL: nameless. */
     const char *(*label)(const bide_wait *w, bide_site *site);
 } bide_wait_kind;
@@ -682,6 +733,7 @@ struct bide_task {
     uint64_t id;
     int64_t parked_at;
     int64_t ready_at;
+    int64_t told_at;  /* as parked_at of a wait for a slow lock, reported */
     int64_t busy;     /* ns it has run, and ... */
     uint64_t resumes; /* ... how often, while the loop measures */
     uint8_t state;
@@ -701,6 +753,18 @@ struct bide_task {
 
 /** Prepares a task. `resume` runs it until it parks, yields or ends. */
 BIDE_API void bide_task_init(bide_task *t, void (*resume)(bide_task *self));
+
+/** Before the task starts: it is one of the background, which nobody depends on
+ * (a heartbeat, a cleaner of caches). It does not keep bide_loop_run from its
+ * end, and what it waits for, a timer, I/O, does not count as something that
+ * could wake others: if only that is left, every other task waits for ever and
+ * the run is stalled. Tasks started in groups of a background task are in the
+ * background, too. BIDE_EBUSY: it has started. */
+BIDE_API int bide_task_set_background(bide_task *t, bool background);
+
+/** Cancels the background tasks that were started in `group`: for a group that
+ * waits for the others alone. */
+BIDE_API void bide_scope_cancel_background(bide_scope *group);
 
 /** Puts a prepared task into `l`, ready to run, below `group` (NULL: the
  * loop's root) and under `token` (may be NULL). Its memory belongs to the loop

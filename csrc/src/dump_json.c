@@ -227,8 +227,9 @@ add_counts(bide__text *x, const bide_loop_counts *c)
                    c->jobs, c->threads);
     bide__text_add(x,
                    "\"resumes\":%" PRIu64 ",\"polls\":%" PRIu64
-                   ",\"blocks\":%" PRIu64 "}",
-                   c->resumes, c->polls, c->blocks);
+                   ",\"blocks\":%" PRIu64 ",\"slow_locks\":%" PRIu64
+                   ",\"stalls\":%" PRIu64 "}",
+                   c->resumes, c->polls, c->blocks, c->slow_locks, c->stalls);
 }
 
 static void

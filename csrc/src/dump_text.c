@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "phrase.h"
+
 static void
 add_site(bide__text *x, const bide__snapshot *s, bide__string file, int line,
          const char *format)
@@ -15,14 +17,8 @@ add_site(bide__text *x, const bide__snapshot *s, bide__string file, int line,
                        line);
 }
 
-static void
-add_seconds(bide__text *x, int64_t ns)
-{
-    bide__text_add(x, "%.3f s", (double)ns / 1e9);
-}
-
-static void
-add_title(bide__text *x, const bide__snapshot *s, uint64_t id)
+void
+bide__dump_title(bide__text *x, const bide__snapshot *s, uint64_t id)
 {
     const bide__snap_task *t = bide__snap_find(s, id);
     if (t && t->name)
@@ -33,8 +29,9 @@ add_title(bide__text *x, const bide__snapshot *s, uint64_t id)
         add_site(x, s, t->file, t->line, " (%s:%d)");
 }
 
-static void
-add_object(bide__text *x, const bide__snapshot *s, const bide__snap_object *o)
+void
+bide__dump_object(bide__text *x, const bide__snapshot *s,
+                  const bide__snap_object *o)
 {
     bide__text_add(x, "%s", bide__snap_string(s, o->type));
     if (o->name)
@@ -48,17 +45,17 @@ add_wait(bide__text *x, const bide__snapshot *s, const bide__snap_wait *w,
 {
     bide__text_add(x, "    waits for ");
     if (w->joined)
-        add_title(x, s, w->joined);
+        bide__dump_title(x, s, w->joined);
     else
-        add_object(x, s, &w->object);
+        bide__dump_object(x, s, &w->object);
     bide__text_add(x, ": %s", bide__snap_string(s, w->verb));
     for (uint32_t i = 0; i < w->holders; i++) {
         bide__text_add(x, i ? ", " : ", held by ");
-        add_title(x, s, holders[i]);
+        bide__dump_title(x, s, holders[i]);
     }
     if (w->due != BIDE_FOREVER) {
         bide__text_add(x, ", ends in ");
-        add_seconds(x, w->due);
+        bide__phrase_seconds(x, w->due);
     }
     bide__text_add(x, "\n");
 }
@@ -73,7 +70,7 @@ add_scope(bide__text *x, const bide__snap_scope *s)
                    s->flags & BIDE_SCOPE_SHIELD ? "shield" : "scope");
     if (s->due != BIDE_FOREVER) {
         bide__text_add(x, " with a deadline in ");
-        add_seconds(x, s->due);
+        bide__phrase_seconds(x, s->due);
     }
     bide__text_add(x, "%s\n", end);
 }
@@ -84,14 +81,14 @@ add_head(bide__text *x, const bide__snapshot *s, const bide__snap_task *t)
     static const char *const states[] = {"new", "ready", "running", "parked",
                                          "done"};
     bide__text_add(x, "  ");
-    add_title(x, s, t->id);
+    bide__dump_title(x, s, t->id);
     bide__text_add(x, ": %s",
                    t->state <= BIDE_TASK_DONE ? states[t->state] : "changing");
     if (t->background)
         bide__text_add(x, " (background)");
     if (t->parked >= 0) {
         bide__text_add(x, " for ");
-        add_seconds(x, t->parked);
+        bide__phrase_seconds(x, t->parked);
     }
     if (t->at)
         bide__text_add(x, " at %s", bide__snap_string(s, t->at));
@@ -114,9 +111,9 @@ add_tasks(bide__text *x, const bide__snapshot *s)
         }
         for (uint32_t n = 0; n < t->held; n++, h++) {
             bide__text_add(x, "    holds ");
-            add_object(x, s, &h->object);
+            bide__dump_object(x, s, &h->object);
             bide__text_add(x, " for ");
-            add_seconds(x, h->age);
+            bide__phrase_seconds(x, h->age);
             bide__text_add(x, "\n");
         }
         for (uint32_t n = 0; n < t->scopes; n++, c++)
@@ -133,7 +130,7 @@ add_jobs(bide__text *x, const bide__snapshot *s)
         bide__text_add(x, "  job \"%s\"", name);
         add_site(x, s, j->file, j->line, " (%s:%d)");
         bide__text_add(x, ": %s for ", j->running ? "running" : "queued");
-        add_seconds(x, j->age);
+        bide__phrase_seconds(x, j->age);
         bide__text_add(x, "\n");
     }
 }
@@ -149,7 +146,7 @@ add_loop(bide__text *x, const bide__snapshot *s)
     else
         bide__text_add(x, s->polling || s->exact ? "between steps" : "stopped");
     if (s->current)
-        add_title(x, s, s->current);
+        bide__dump_title(x, s, s->current);
     const bide_loop_counts *c = &s->counts;
     bide__text_add(x,
                    ": %zu tasks, %zu ready, %zu timers, %zu I/O waits, %zu "

@@ -48,18 +48,27 @@ bide__endpoint_enter(const bide__endpoint *e, const bide_task *t)
 
 /* -- waits on I/O --------------------------------------------------------- */
 
+static inline void
+bide__io_count(const bide_wait *w, size_t by)
+{
+    bide_loop *l = w->task->loop;
+    l->io_waits += by;
+    if (bide__unlikely(w->task->background))
+        l->background.io_waits += by;
+}
+
 static inline int
 bide__io_park(bide_wait *w, const bide_wait_kind *kind, void *object,
               bide_link *queue)
 {
-    w->task->loop->io_waits++;
+    bide__io_count(w, 1);
     return bide__wait_park(w, kind, object, queue);
 }
 
 static inline void
 bide__io_fire(bide_wait *w, int status)
 {
-    w->task->loop->io_waits--;
+    bide__io_count(w, (size_t)-1);
     bide__wait_fire(w, status);
 }
 
@@ -74,7 +83,7 @@ bide__io_fire_all(bide_link *queue, int status)
 static inline void
 bide__io_leave(bide_wait *w)
 {
-    w->task->loop->io_waits--;
+    bide__io_count(w, (size_t)-1);
     if (bide__list_linked(&w->link))
         bide__list_remove(&w->link);
 }

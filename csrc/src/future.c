@@ -22,7 +22,11 @@ struct bide_future {
     bide_post post;
 };
 
-static const bide_wait_kind kind = {.verb = "await", .object = "Future"};
+static const bide_wait_kind kind = {
+    .verb = "await",
+    .object = "Future",
+    .host = true,
+};
 
 int
 bide_future_new(bide_future **out)

@@ -3,8 +3,8 @@
 #include "alloc.h"
 
 bool
-bide__grant_add(bide_link *peers, const bide__held *like, bide_task *t,
-                size_t count)
+bide__grant_add(bide_link *peers, const bide__held_kind *kind, void *object,
+                bide_task *t, size_t count)
 {
     bide_loop *l = t->loop;
     bide__grant *g;
@@ -16,7 +16,8 @@ bide__grant_add(bide_link *peers, const bide__held *like, bide_task *t,
         g = bide__alloc(sizeof *g);
     if (!g)
         return false;
-    g->held = *like;
+    g->held.kind = kind;
+    g->held.object = object;
     g->task = t;
     g->count = count;
     bide__held_give(&g->held, t);

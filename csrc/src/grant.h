@@ -15,10 +15,10 @@ typedef struct bide__grant {
     size_t count;
 } bide__grant;
 
-/** Notes that `t` holds `count` of an object, whose list is `peers`. `like` has
- * the members of bide__held that stay the same. False: no memory. */
-bool bide__grant_add(bide_link *peers, const bide__held *like, bide_task *t,
-                     size_t count);
+/** Notes that `t` holds `count` of an object, whose list is `peers`. False: no
+ * memory. */
+bool bide__grant_add(bide_link *peers, const bide__held_kind *kind,
+                     void *object, bide_task *t, size_t count);
 
 /** The oldest grant that `t`, which may be NULL, has of `object`, or NULL. The
  * object must not have another way of being held by `t`. */

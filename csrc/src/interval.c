@@ -57,7 +57,7 @@ abort_tick(bide_wait *w, bool forced)
 {
     (void)forced;
     bide_interval *iv = w->object;
-    bide_timer_stop(w->task->loop, &w->u.timer);
+    bide__wait_stop_timer(w);
     iv->waiter = NULL;
     return true;
 }
@@ -79,7 +79,7 @@ static const bide_wait_kind kind = {
 static void
 on_due(bide_timer *timer)
 {
-    bide_wait *w = bide__of(timer, bide_wait, u.timer);
+    bide_wait *w = bide__wait_of_timer(timer);
     grant(w->object, w, bide_loop_now(w->task->loop, false));
     bide__wait_fire(w, 0);
 }
@@ -98,9 +98,7 @@ bide_interval_tick(bide_interval *iv, bide_wait *w)
         grant(iv, w, now);
         return bide__wait_done(w, &kind, iv);
     }
-    w->u.timer.slot = 0;
-    if (iv->next != BIDE_FOREVER)
-        rc = bide_timer_start(l, &w->u.timer, iv->next, on_due);
+    rc = bide__wait_start_timer(w, iv->next, on_due);
     if (rc)
         return rc;
     iv->waiter = w;

@@ -54,6 +54,7 @@ bide__loop_init(bide_loop *l)
     l->uv.data = l;
     l->alarm_at = BIDE_FOREVER;
     atomic_init(&l->left, BIDE__POLL_INTERVAL);
+    l->look_at = BIDE_FOREVER;
     l->fork_count = bide__fork_count;
     bide__registry_init(&l->registered);
     l->registered.epolls[BIDE__EPOLL_UV] = uv_backend_fd(&l->uv);
@@ -63,6 +64,8 @@ bide__loop_init(bide_loop *l)
     bide__list_init(&l->handles);
     bide__list_init(&l->notices);
     bide__list_init(&l->struck);
+    bide__list_init(&l->slow.held);
+    bide__list_init(&l->reports.pending);
     atomic_init(&l->refs, 1);
     l->patience = BIDE__SPIN_MOST;
     l->now = l->virtual_clock ? 0 : (int64_t)uv_hrtime();
@@ -187,6 +190,8 @@ static void
 set_alarm(bide_loop *l)
 {
     int64_t next = bide__timers_next(&l->timers);
+    if (l->look_at < next)
+        next = l->look_at;
     if (next >= l->alarm_at)
         return;
     uv_update_time(&l->uv);
@@ -229,6 +234,14 @@ measure_from(bide_loop *l, int64_t now)
     l->step_at = now;
     if (!l->virtual_clock)
         l->now = now;
+}
+
+/* Waits for locks are measured from when the task parked. */
+static void
+step_timed(bide_loop *l, bide_task *t)
+{
+    bide_loop_now(l, true);
+    step(l, t);
 }
 
 /* A task that a poll woke waits from the end of that poll. */
@@ -288,12 +301,16 @@ resume_measured(bide_loop *l, bide__stats *s)
         s->polled_at = began; /* ready before the first run */
     if (!s->ended_at)
         s->ended_at = began;
-    unsigned n = resume_each(l, s->exact ? step_measured : step);
+    bool timed = l->slow.limit != BIDE_FOREVER;
+    unsigned n = resume_each(l, s->exact ? step_measured
+                                : timed  ? step_timed
+                                         : step);
     int64_t ended = s->exact ? l->step_at : (int64_t)uv_hrtime();
     bide__stats_end_turn(s, began, ended, n);
     if (l->virtual_clock)
         s->exact = true;
     l->exact = s->exact ? s : NULL;
+    l->measures = s->exact || timed;
 }
 
 void
@@ -301,22 +318,10 @@ bide__loop_resume(bide_loop *l)
 {
     if (measures(l))
         resume_measured(l, l->stats);
+    else if (bide__unlikely(l->measures))
+        resume_each(l, step_timed);
     else
         resume_each(l, step);
-}
-
-static int
-stalled(bide_loop *l)
-{
-    return l->host.stalled ? l->host.stalled(l->host.ctx) : BIDE_ESTALLED;
-}
-
-/* Nothing within the loop's knowledge can make a task ready any more. */
-static bool
-is_stalled(bide_loop *l)
-{
-    return !l->io_waits && !l->timers.count && !l->jobs && l->tasks &&
-           !atomic_load(&l->holds) && bide__inbox_empty(&l->inbox);
 }
 
 static bool
@@ -377,11 +382,9 @@ poll_virtual(bide_loop *l)
 static int
 poll_idle(bide_loop *l)
 {
-    if (is_stalled(l)) {
-        int rc = stalled(l);
-        if (rc || !bide__list_empty(&l->ready))
-            return rc;
-    }
+    int rc = bide__loop_stalled(l);
+    if (rc || !bide__list_empty(&l->ready))
+        return rc;
     if (l->virtual_clock)
         poll_virtual(l);
     else if (bide__timers_next(&l->timers) <= bide_loop_now(l, true))
@@ -466,5 +469,7 @@ bide__loop_turn(bide_loop *l)
     bide__inbox_drain(&l->inbox);
     if (l->timers.count)
         bide__timers_expire(&l->timers, bide_loop_now(l, true));
+    if (bide__unlikely(l->look_at != BIDE_FOREVER))
+        l->look(l);
     return l->host.tick ? l->host.tick(l->host.ctx) : 0;
 }

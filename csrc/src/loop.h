@@ -36,12 +36,47 @@ struct bide__pool;
 struct bide__readiness;
 struct bide__signals;
 struct bide__interests;
+struct bide__held;
+
+/** Of background tasks, of which nothing can be expected: as many of the
+ * loop's tasks, I/O waits and timers are theirs. */
+typedef struct bide__background {
+    size_t tasks, io_waits, timers;
+    uint64_t swept; /* no younger task of them has been cancelled */
+} bide__background;
+
+/** Locks while those are reported that are held for long: slow_lock.c. */
+typedef struct bide__slow {
+    int64_t limit;  /* ns; BIDE_FOREVER: off */
+    bide_link held; /* bide__held.watched */
+    int64_t next;   /* look */
+    void (*given)(struct bide__held *h, bide_task *t);
+    void (*taken)(struct bide__held *h, bide_loop *l);
+} bide__slow;
+
+/** A time in which only other threads could wake a task. */
+typedef struct bide__stall {
+    int64_t limit;    /* ns; BIDE_FOREVER: off */
+    int64_t since;    /* 0: not now */
+    uint64_t resumes; /* of the loop as it began */
+    bool told;
+} bide__stall;
+
+/** What is to be reported: report.h. */
+typedef struct bide__reports {
+    bide_link pending;
+    double tokens; /* reports that may be made now */
+    int64_t refilled;
+    unsigned missed; /* left out since the last one */
+    atomic_uint_fast64_t slow_locks, stalls;
+} bide__reports;
 
 struct bide_loop {
     bide_link ready;
     int64_t step_at;    /* when the running step began, ns; 0: not measured */
     bide__stats *stats; /* NULL: off */
     bide__stats *exact; /* the same in a turn that is measured, else NULL */
+    bool measures;      /* locks: `exact` is there, or `slow` is on */
     bide_link grants;   /* spare ones: grant.h */
     bide_task *current;
     bide_task *until;
@@ -61,6 +96,7 @@ struct bide_loop {
     atomic_int holds;
 
     size_t tasks;
+    bide__background background;
     uint64_t next_id;
     atomic_uint_fast64_t resumes, polls; /* of ended turns: bide__loop_steps */
     bide__watched watched;
@@ -79,6 +115,12 @@ struct bide_loop {
     uv_poll_t wake_poll;
     int wake_fds[2];
     bool wake_open;
+
+    bide__slow slow;
+    bide__stall stall;
+    bide__reports reports;
+    int64_t look_at; /* the next call of `look`, or BIDE_FOREVER */
+    void (*look)(bide_loop *l);
 
     bide_link onlookers; /* waits for the moment when nothing is ready ... */
     void (*quiet)(bide_loop *l); /* ... and who ends them; NULL: nobody */
@@ -146,6 +188,14 @@ bide__loop_is_here(const bide_loop *l)
     return bide__loop_here == l;
 }
 
+/** Has `look` be called once it is `then`. */
+static inline void
+bide__loop_look_at(bide_loop *l, int64_t then)
+{
+    if (then < l->look_at)
+        l->look_at = then;
+}
+
 static inline void
 bide__loop_ready(bide_loop *l, bide_task *t)
 {
@@ -161,6 +211,10 @@ void bide__loop_fini(bide_loop *l);
 /** One turn: polls (blocking if nothing is ready), then delivers posts and
  * expires timers. 0 or the result that ends the run. */
 int bide__loop_turn(bide_loop *l);
+
+/** Nothing is ready: the result that ends the run if nothing ever will be, or
+ * 0. A stall that only other threads can end is noted: see bide__stall. */
+int bide__loop_stalled(bide_loop *l);
 
 /** Resumes ready tasks, up to the poll interval or until stopped. */
 void bide__loop_resume(bide_loop *l);

@@ -12,6 +12,12 @@ static const bide_wait_kind lock_kind = {
 
 static void on_holder_ended(bide__held *held, bide_task *t);
 
+static const bide__held_kind held_kind = {
+    .type = "Mutex",
+    .broke = on_holder_ended,
+    .waiters_at = offsetof(bide_mutex, waiters),
+};
+
 int
 bide_mutex_new(const char *name, bide_site site, bide_mutex **out)
 {
@@ -19,8 +25,7 @@ bide_mutex_new(const char *name, bide_site site, bide_mutex **out)
     if (!m)
         return BIDE_ENOMEMORY;
     bide__list_init(&m->waiters);
-    m->held.broke = on_holder_ended;
-    m->held.type = "Mutex";
+    m->held.kind = &held_kind;
     m->held.object = m;
     *out = m;
     return 0;
@@ -39,7 +44,7 @@ bide_mutex_unref(bide_mutex *m)
     if (!m || !bide__object_unref(&m->object))
         return;
     if (m->owner)
-        bide__list_remove(&m->held.link);
+        bide__held_drop(&m->held);
     bide__object_free(&m->object);
 }
 

@@ -6,7 +6,9 @@
 #include "dump_signal.h"
 #include "grant.h"
 #include "inspector.h"
+#include "lookout.h"
 #include "loop.h"
+#include "report.h"
 #include "scope.h"
 #include "wait.h"
 #include "watchdog.h"
@@ -16,14 +18,17 @@ enum { POOL_THREADS = 512 };
 static const int64_t pool_keep_alive = 10 * INT64_C(1000000000);
 
 static int
-measure(bide_loop *l)
+measure(bide_loop *l, const bide_loop_options *o)
 {
-    l->stats = bide__alloc(sizeof *l->stats);
-    if (!l->stats)
-        return BIDE_ENOMEMORY;
-    bide__stats_init(l->stats);
-    l->exact = l->stats;
-    return 0;
+    if ((o && o->stats) || bide__stats_wanted()) {
+        l->stats = bide__alloc(sizeof *l->stats);
+        if (!l->stats)
+            return BIDE_ENOMEMORY;
+        bide__stats_init(l->stats);
+        l->exact = l->stats;
+        l->measures = true;
+    }
+    return bide__lookout_settle(l, o);
 }
 
 int
@@ -45,8 +50,8 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
     if (!l->pool_keep_alive)
         l->pool_keep_alive = pool_keep_alive;
     int rc = bide__watchdog_settle(&l->watched.how, o && o->debug);
-    if (!rc && ((o && o->stats) || bide__stats_wanted()))
-        rc = measure(l);
+    if (!rc)
+        rc = measure(l, o);
     if (!rc)
         rc = bide__loop_init(l);
     if (rc) {
@@ -63,6 +68,26 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
     return 0;
 }
 
+static void
+cancel_background(bide_task *t, void *unused)
+{
+    (void)unused;
+    if (t->background && !bide_scope_cancelled(&t->base))
+        bide_task_cancel(t, BIDE_NO_VALUE);
+}
+
+/* With nobody to wait for, what is left of the background is cancelled; again
+ * when one that ended for it has started another. */
+static void
+end_background(bide_loop *l)
+{
+    bide__background *b = &l->background;
+    if (b->tasks != l->tasks || b->swept == l->next_id)
+        return;
+    b->swept = l->next_id;
+    bide_loop_each_task(l, cancel_background, NULL);
+}
+
 /* In the child nothing of the parent's runtime may be used: its threads are
  * gone and its epoll descriptor is shared. */
 static int
@@ -74,6 +99,8 @@ run(bide_loop *l)
         bide__loop_resume(l);
         if (l->stop)
             return 0;
+        if (bide__unlikely(l->background.tasks && !l->until))
+            end_background(l);
         int rc = bide__loop_turn(l);
         if (rc)
             return rc;
@@ -100,6 +127,8 @@ bide_loop_run(bide_loop *l, bide_task *until)
     l->stop = false;
     rc = run(l);
     bide__watchdog_leave(l);
+    if (!bide__list_empty(&l->reports.pending) && rc != BIDE_EFORKED)
+        bide__reports_deliver(l);
     l->until = NULL;
     atomic_store(&l->running, false);
     bide__loop_here = NULL;
@@ -126,6 +155,8 @@ bide_loop_close(bide_loop *l, int64_t grace,
     if (l->host.poll_end)
         l->host.poll_end(l->host.ctx);
     bide__inbox_drain(&l->inbox);
+    if (!forked)
+        bide__reports_deliver(l); /* of what was given back since the run */
     atomic_store(&l->closed, true);
     if (forked)
         uv_loop_fork(&l->uv);
@@ -192,5 +223,7 @@ bide_loop_count(bide_loop *l, bide_loop_counts *out)
         .resumes = bide__loop_steps(l),
         .polls = l->polls,
         .blocks = l->watched.blocks,
+        .slow_locks = l->reports.slow_locks,
+        .stalls = l->reports.stalls,
     };
 }

@@ -21,7 +21,19 @@ struct bide_rwlock {
 static bool abort_wait(bide_wait *w, bool forced);
 static void undo_read(bide_wait *w);
 static void undo_write(bide_wait *w);
+static void on_reader_ended(bide__held *held, bide_task *t);
 static void on_writer_ended(bide__held *held, bide_task *t);
+
+static const bide__held_kind read_held_kind = {
+    .type = "RwLock",
+    .broke = on_reader_ended,
+    .waiters_at = offsetof(bide_rwlock, waiters),
+};
+static const bide__held_kind write_held_kind = {
+    .type = "RwLock",
+    .broke = on_writer_ended,
+    .waiters_at = offsetof(bide_rwlock, waiters),
+};
 
 /* A reader that waits though nobody writes has a writer before it. */
 static bide_task *
@@ -67,8 +79,7 @@ bide_rwlock_new(const char *name, bide_site site, bide_rwlock **out)
         return BIDE_ENOMEMORY;
     bide__list_init(&rw->waiters);
     bide__list_init(&rw->granted);
-    rw->held.broke = on_writer_ended;
-    rw->held.type = "RwLock";
+    rw->held.kind = &write_held_kind;
     rw->held.object = rw;
     *out = rw;
     return 0;
@@ -87,7 +98,7 @@ bide_rwlock_unref(bide_rwlock *rw)
     if (!rw || !bide__object_unref(&rw->object))
         return;
     if (rw->writer)
-        bide__list_remove(&rw->held.link);
+        bide__held_drop(&rw->held);
     bide__grant_end_all(&rw->granted);
     bide__object_free(&rw->object);
 }
@@ -113,10 +124,8 @@ on_reader_ended(bide__held *held, bide_task *t)
 static void
 give_read(bide_rwlock *rw, bide_task *t)
 {
-    const bide__held like = {
-        .broke = on_reader_ended, .type = "RwLock", .object = rw};
     rw->readers++;
-    bide__grant_add(&rw->granted, &like, t, 1);
+    bide__grant_add(&rw->granted, &read_held_kind, rw, t, 1);
 }
 
 static void

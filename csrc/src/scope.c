@@ -16,10 +16,27 @@ bide_scope_init(bide_scope *s)
 
 /* -- spreading ------------------------------------------------------------ */
 
+/* Timers of background tasks are counted: see bide__background. */
+static size_t
+in_background(const bide_scope *s)
+{
+    return s->task && s->task->background;
+}
+
+static void
+stop_timer(bide_scope *s)
+{
+    if (!s->timer.slot)
+        return;
+    s->loop->background.timers -= in_background(s);
+    bide_timer_stop(s->loop, &s->timer);
+}
+
 static void
 on_deadline(bide_timer *t)
 {
     bide_scope *s = bide__of(t, bide_scope, timer);
+    s->loop->background.timers -= in_background(s);
     if (!(s->flags & BIDE_SCOPE_CANCELLED))
         s->flags |= BIDE_SCOPE_EXPIRED;
     bide_scope_cancel(s, BIDE_NO_VALUE);
@@ -95,6 +112,19 @@ bide_scope_cancel(bide_scope *s, bide_value reason)
     spread(s);
 }
 
+void
+bide_scope_cancel_background(bide_scope *group)
+{
+    bide_link *i = group->children.next;
+    while (i != &group->children) {
+        bide_scope *s = bide__of(i, bide_scope, sibling);
+        i = i->next;
+        if (s->task && s == &s->task->base && s->task->background &&
+            !bide_scope_cancelled(s))
+            bide_scope_cancel(s, BIDE_NO_VALUE);
+    }
+}
+
 /* -- the tree ------------------------------------------------------------- */
 
 void
@@ -137,8 +167,7 @@ hand_children_up(bide_scope *s)
 void
 bide__scope_unlink(bide_scope *s)
 {
-    if (s->timer.slot)
-        bide_timer_stop(s->loop, &s->timer);
+    stop_timer(s);
     if (!bide__list_empty(&s->children) || !bide__list_empty(&s->followers))
         hand_children_up(s);
     if (s->parent)
@@ -194,10 +223,13 @@ bide_scope_leave(bide_scope *s)
 int
 bide_scope_deadline(bide_scope *s, int64_t deadline)
 {
-    bide_timer_stop(s->loop, &s->timer);
+    stop_timer(s);
     if (deadline == BIDE_FOREVER)
         return 0;
-    return bide_timer_start(s->loop, &s->timer, deadline, on_deadline);
+    int rc = bide_timer_start(s->loop, &s->timer, deadline, on_deadline);
+    if (rc == 0)
+        s->loop->background.timers += in_background(s);
+    return rc;
 }
 
 void

@@ -95,12 +95,16 @@ on_holder_ended(bide__held *held, bide_task *t)
     bide__wait_fire_all(&s->waiters, BIDE_EBROKEN);
 }
 
+static const bide__held_kind held_kind = {
+    .type = "Semaphore",
+    .broke = on_holder_ended,
+    .waiters_at = offsetof(bide_semaphore, waiters),
+};
+
 static void
 grant(bide_semaphore *s, bide_task *t, size_t n)
 {
-    const bide__held like = {
-        .broke = on_holder_ended, .type = "Semaphore", .object = s};
-    if (!bide__grant_add(&s->granted, &like, t, n))
+    if (!bide__grant_add(&s->granted, &held_kind, s, t, n))
         s->nameless += n;
 }
 

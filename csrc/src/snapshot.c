@@ -156,6 +156,19 @@ add_holders(walk *k, bide__snap_wait *row, const bide_wait *w, size_t offset)
     }
 }
 
+/* What only the host knows, in place of the object's type. */
+static void
+add_what(walk *k, bide__snap_wait *row, bide_task *t)
+{
+    char text[LONGEST_STRING + 1] = "";
+    const bide_host *host = &k->loop->host;
+    if (is_peek(k) || !host->what)
+        return;
+    host->what(host->ctx, t, text, sizeof text);
+    if (text[0])
+        row->object.type = add_string(k, text);
+}
+
 static void
 add_wait(walk *k, bide__snap_task *task, const bide_wait *w)
 {
@@ -171,6 +184,8 @@ add_wait(walk *k, bide__snap_task *task, const bide_wait *w)
     row->object.type = add_string(k, kind.object);
     if (kind.label == bide__object_label)
         add_label(k, &row->object, w->object);
+    if (kind.host)
+        add_what(k, row, w->task);
     if (kind.joins)
         row->joined = id_of(k, w->object);
     else if (kind.owner_at)
@@ -198,14 +213,16 @@ add_held(walk *k, bide__snap_task *row, const bide_task *t,
          const bide_link *head)
 {
     bide__held h;
+    bide__held_kind kind;
     const bide_link *i = t->held.next;
     for (int n = 0; i && i != head && n < MOST_LINKS; n++, i = h.link.next) {
-        if (!k->read(&h, bide__of(i, bide__held, link), sizeof h))
+        if (!k->read(&h, bide__of(i, bide__held, link), sizeof h) ||
+            !k->read(&kind, h.kind, sizeof kind))
             return;
         bide__snap_held *held = add_row(k, &k->out->held, sizeof *held);
         if (!held)
             return;
-        held->object.type = add_string(k, h.type);
+        held->object.type = add_string(k, kind.type);
         held->age = k->now - h.since;
         add_label(k, &held->object, h.object);
         row->held++;
@@ -271,6 +288,7 @@ add_task(walk *k, bide_task *at)
     row->id = t.id;
     row->state = t.state;
     row->background = t.background;
+    row->attached = t.attached;
     row->name = add_string(k, t.name);
     row->file = add_string(k, t.site.file);
     row->line = t.site.line;
@@ -383,6 +401,8 @@ add_loop(walk *k)
         .resumes = bide__loop_steps(l),
         .polls = l->polls,
         .blocks = l->watched.blocks,
+        .slow_locks = l->reports.slow_locks,
+        .stalls = l->reports.stalls,
     };
 }
 

@@ -28,7 +28,7 @@ typedef struct bide__snap_task {
     uint64_t resumes;
     uint32_t waits, held, scopes; /* how many rows are its own */
     uint8_t state;
-    bool background;
+    bool background, attached;
 } bide__snap_task;
 
 typedef struct bide__snap_wait {

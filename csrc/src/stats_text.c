@@ -16,6 +16,8 @@ const bide__stats_name bide__stats_counters[BIDE__STATS_COUNTERS] = {
     {"steps", "Steps of tasks"},
     {"polls", "Looks at the system for I/O"},
     {"blocks", "Steps the watchdog saw last too long"},
+    {"slow_locks", "Locks held or waited for too long"},
+    {"stalls", "Times in which only another thread could wake a task"},
     {"locks_taken", "Locks, permits and read locks given to tasks"},
 };
 
@@ -29,7 +31,11 @@ uint64_t
 bide__stats_counter(const bide_loop *l, int which)
 {
     const atomic_uint_fast64_t *const counters[] = {
-        NULL, &l->polls, &l->watched.blocks,
+        NULL,
+        &l->polls,
+        &l->watched.blocks,
+        &l->reports.slow_locks,
+        &l->reports.stalls,
         l->stats ? &l->stats->locks_taken : NULL};
     if (which == 0)
         return bide__loop_steps(l);

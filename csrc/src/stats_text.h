@@ -5,7 +5,7 @@
 #include "loop.h"
 #include "text.h"
 
-enum { BIDE__STATS_COUNTERS = 4 };
+enum { BIDE__STATS_COUNTERS = 6 };
 
 /** Names and meanings, in the order of the histograms' numbers. Those that end
  * in "_seconds" are times. */

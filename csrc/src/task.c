@@ -14,9 +14,30 @@ bide_task_init(bide_task *t, void (*resume)(bide_task *self))
 {
     memset(t, 0, sizeof *t);
     t->resume = resume;
+    t->told_at = -1;
     bide__list_init(&t->joiners);
     bide__list_init(&t->held);
     bide_scope_init(&t->base);
+}
+
+int
+bide_task_set_background(bide_task *t, bool background)
+{
+    if (t->loop)
+        return BIDE_EBUSY;
+    t->background = background;
+    return 0;
+}
+
+/* What a background task starts below itself is in the background, too. */
+static void
+count_background(bide_task *t, const bide_scope *group)
+{
+    while (group && !group->task)
+        group = group->parent;
+    if (group && group->task->background)
+        t->background = true;
+    t->loop->background.tasks += t->background;
 }
 
 int
@@ -34,6 +55,8 @@ bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
         return rc;
     t->id = ++l->next_id;
     l->tasks++;
+    if (bide__unlikely(t->background || l->background.tasks))
+        count_background(t, group);
     bide__loop_ready(l, t);
     return 0;
 }
@@ -48,6 +71,9 @@ bide_task_attach(bide_task *t, bide_loop *l, bide_scope *group)
     t->state = BIDE_TASK_RUNNING;
     t->attached = true;
     l->tasks--;
+    if (t->background)
+        l->background.tasks--;
+    t->background = false;
     return 0;
 }
 
@@ -55,8 +81,9 @@ static void
 break_locks(bide_task *t)
 {
     while (!bide__list_empty(&t->held)) {
-        bide__held *h = bide__of(bide__list_pop(&t->held), bide__held, link);
-        h->broke(h, t);
+        bide__held *h = bide__of(t->held.next, bide__held, link);
+        bide__held_drop(h);
+        h->kind->broke(h, t);
     }
 }
 
@@ -87,6 +114,8 @@ bide_task_finish(bide_task *t)
     leave_scopes(t);
     if (!t->attached)
         l->tasks--;
+    if (bide__unlikely(t->background))
+        l->background.tasks--;
     if (!bide__list_empty(&t->joiners))
         bide__wait_fire_all(&t->joiners, 0);
     if (t == l->until || (!l->until && l->tasks == 0))
@@ -101,7 +130,11 @@ static const bide_wait_kind join_kind = {
     .joins = true,
 };
 static const bide_wait_kind yield_kind = {.verb = "yield", .object = "loop"};
-static const bide_wait_kind park_kind = {.verb = "park", .object = "host"};
+static const bide_wait_kind park_kind = {
+    .verb = "park",
+    .object = "host",
+    .host = true,
+};
 
 static bool
 abort_group(bide_wait *w, bool forced)
@@ -172,6 +205,7 @@ static const bide_wait_kind lasting_kind = {
     .verb = "park",
     .object = "host",
     .abort = tell_cancelled,
+    .host = true,
 };
 
 int
@@ -214,7 +248,7 @@ static bool
 abort_sleep(bide_wait *w, bool forced)
 {
     (void)forced;
-    bide_timer_stop(w->task->loop, &w->u.timer);
+    bide__wait_stop_timer(w);
     return true;
 }
 
@@ -228,7 +262,7 @@ static const bide_wait_kind sleep_kind = {
 static void
 on_slept(bide_timer *timer)
 {
-    bide__wait_fire(bide__of(timer, bide_wait, u.timer), 0);
+    bide__wait_fire(bide__wait_of_timer(timer), 0);
 }
 
 int
@@ -240,9 +274,7 @@ bide_sleep_until(bide_wait *w, int64_t deadline)
         return rc;
     if (deadline <= l->now)
         return bide__wait_done_later(w, &sleep_kind, NULL);
-    w->u.timer.slot = 0;
-    if (deadline != BIDE_FOREVER)
-        rc = bide_timer_start(l, &w->u.timer, deadline, on_slept);
+    rc = bide__wait_start_timer(w, deadline, on_slept);
     return rc ? rc : bide__wait_park(w, &sleep_kind, NULL, NULL);
 }
 

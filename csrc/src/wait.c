@@ -13,8 +13,13 @@ bide__held_name(const bide_task *t, char *out, size_t size)
 }
 
 bide__apart void
-bide__held_measure_wait(const bide_loop *l, const bide_task *t)
+bide__held_given(bide__held *h, bide_task *t)
 {
+    bide_loop *l = t->loop;
+    if (l->slow.limit != BIDE_FOREVER)
+        l->slow.given(h, t);
+    if (!l->exact)
+        return;
     bide__stats_count(&l->exact->locks_taken, l->exact->weight);
     if (t->state == BIDE_TASK_PARKED)
         bide__stats_note(l->exact, BIDE__STATS_LOCK_WAIT,
@@ -22,9 +27,13 @@ bide__held_measure_wait(const bide_loop *l, const bide_task *t)
 }
 
 bide__apart void
-bide__held_measure_hold(const bide_loop *l, const bide__held *h)
+bide__held_taken(bide_link *watched, bide_loop *l)
 {
-    bide__stats_note(l->exact, BIDE__STATS_LOCK_HOLD, l->now - h->since);
+    bide__held *h = bide__of(watched, bide__held, watched);
+    if (bide__list_linked(&h->watched))
+        l->slow.taken(h, l);
+    if (l->exact)
+        bide__stats_note(l->exact, BIDE__STATS_LOCK_HOLD, l->now - h->since);
 }
 
 /* Starting `w` may have fired a sibling (a send that feeds the task's own

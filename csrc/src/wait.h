@@ -15,23 +15,33 @@
 #include "list.h"
 #include "loop.h"
 
+struct bide__held;
+
+/** What the locks of one type share. */
+typedef struct bide__held_kind {
+    const char *type; /* of the object: "Mutex" */
+    void (*broke)(struct bide__held *self, bide_task *t);
+    size_t waiters_at; /* where in the object the queue of waits for it is */
+} bide__held_kind;
+
 /** A lock that tells its holder's end: embedded in what a task can hold. */
 typedef struct bide__held {
     bide_link link; /* in task->held */
-    void (*broke)(struct bide__held *self, bide_task *t);
-    const char *type; /* of the object: "Mutex" */
-    void *object;     /* begins with a bide__object */
-    int64_t since;    /* when the task took it */
+    const bide__held_kind *kind;
+    void *object;  /* begins with a bide__object */
+    int64_t since; /* when the task took it */
+    /* While slow locks are reported. */
+    bide_link watched; /* in loop->slow.held */
+    bide_task *holder;
+    unsigned told; /* reports of this hold */
 } bide__held;
 
 /** Writes what `t` is called to `out`, for a lock that outlives it. */
 void bide__held_name(const bide_task *t, char *out, size_t size);
 
-/** Notes how long `t`, which is given a lock, has waited, if it did. */
-void bide__held_measure_wait(const bide_loop *l, const bide_task *t);
-
-/** Notes how long the lock of `h`, which is given back, was held. */
-void bide__held_measure_hold(const bide_loop *l, const bide__held *h);
+/** What is noted as `t` is given a lock, and as that is taken from it. */
+void bide__held_given(bide__held *h, bide_task *t);
+void bide__held_taken(bide_link *watched, bide_loop *l);
 
 /** Hands the lock of `h` to `t`, before a wait for it fires. */
 static inline void
@@ -41,17 +51,26 @@ bide__held_give(bide__held *h, bide_task *t)
     bide__list_append(&t->held, &h->link);
     if (BIDE__DIAGNOSTICS)
         h->since = l->now;
-    if (bide__unlikely(bide__loop_exact(l)))
-        bide__held_measure_wait(l, t);
+    if (BIDE__DIAGNOSTICS && bide__unlikely(l->measures))
+        bide__held_given(h, t);
 }
 
 /** Takes the lock of `h` from its task, one of `l`. */
 static inline void
-bide__held_take(bide__held *h, const bide_loop *l)
+bide__held_take(bide__held *h, bide_loop *l)
+{
+    if (BIDE__DIAGNOSTICS && bide__unlikely(l->measures))
+        bide__held_taken(&h->watched, l); /* not h: saves a register */
+    bide__list_remove(&h->link);
+}
+
+/** The same where the lock or the task is at its end. */
+static inline void
+bide__held_drop(bide__held *h)
 {
     bide__list_remove(&h->link);
-    if (bide__unlikely(bide__loop_exact(l)))
-        bide__held_measure_hold(l, h);
+    if (bide__unlikely(bide__list_linked(&h->watched)))
+        bide__list_remove(&h->watched);
 }
 
 /** The task that alone can end `w`, which is parked or about to be; or NULL. */
@@ -127,6 +146,40 @@ bide__wait_fire(bide_wait *w, int status)
     t->waits = NULL;
     t->fired = w;
     bide__loop_ready(t->loop, t);
+}
+
+/** Sets `u.timer` of a wait that is about to park; BIDE_FOREVER: none. */
+static inline int
+bide__wait_start_timer(bide_wait *w, int64_t deadline,
+                       void (*fire)(bide_timer *self))
+{
+    bide_loop *l = w->task->loop;
+    w->u.timer.slot = 0;
+    if (deadline == BIDE_FOREVER)
+        return 0;
+    int rc = bide_timer_start(l, &w->u.timer, deadline, fire);
+    if (rc == 0)
+        l->background.timers += w->task->background;
+    return rc;
+}
+
+/** The timer has fired: the wait that it belongs to. */
+static inline bide_wait *
+bide__wait_of_timer(bide_timer *timer)
+{
+    bide_wait *w = bide__of(timer, bide_wait, u.timer);
+    w->task->loop->background.timers -= w->task->background;
+    return w;
+}
+
+static inline void
+bide__wait_stop_timer(bide_wait *w)
+{
+    bide_loop *l = w->task->loop;
+    if (!w->u.timer.slot)
+        return;
+    l->background.timers -= w->task->background;
+    bide_timer_stop(l, &w->u.timer);
 }
 
 /** The oldest of a queue that is not empty. */

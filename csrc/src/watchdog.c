@@ -24,6 +24,7 @@
 #include "list.h"
 #include "loop.h"
 #include "run_delay.h"
+#include "setting.h"
 #include "signal_handler.h"
 #include "watchdog_signal.h"
 
@@ -327,55 +328,20 @@ bide__watchdog_forget(bide_loop *l)
 
 /* -- settings ------------------------------------------------------------- */
 
-enum { VALUE_MAX = 32 };
-
-/* What the environment says, into `out` of VALUE_MAX; NULL: nothing. */
-static const char *
-environment(const char *name, char *out)
-{
-    size_t size = VALUE_MAX;
-    int rc = uv_os_getenv(name, out, &size);
-    if (rc == UV_ENOBUFS)
-        return "?"; /* too long to mean anything */
-    return rc == 0 && out[0] ? out : NULL;
-}
-
 bool
 bide_debug(void)
 {
-    char text[VALUE_MAX];
-    const char *value = environment("BIDE_DEBUG", text);
+    char text[BIDE__SETTING_MAX];
+    const char *value = bide__setting("BIDE_DEBUG", text);
     return value && strcmp(value, "0") != 0;
-}
-
-/* "100ms", "0.5s", "2" (seconds), "off". */
-static bool
-read_duration(const char *text, int64_t *out)
-{
-    if (strcmp(text, "off") == 0 || strcmp(text, "0") == 0) {
-        *out = BIDE_FOREVER;
-        return true;
-    }
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || !(value > 0) || value > 1e9)
-        return false;
-    if (strcmp(end, "ms") == 0)
-        value /= 1e3;
-    else if (strcmp(end, "us") == 0)
-        value /= 1e6;
-    else if (*end && strcmp(end, "s") != 0)
-        return false;
-    *out = (int64_t)(value * 1e9);
-    return true;
 }
 
 /* A fault's handler must not return, and some cannot be caught. */
 static bool
 settle_signal(bide_watchdog *how)
 {
-    char text[VALUE_MAX], *end;
-    const char *wish = environment("BIDE_WATCHDOG_SIGNAL", text);
+    char text[BIDE__SETTING_MAX], *end;
+    const char *wish = bide__setting("BIDE_WATCHDOG_SIGNAL", text);
     if (how->signum == 0 && !wish) {
         how->signum = SIGURG;
     } else if (how->signum == 0 && strcmp(wish, "none") == 0) {
@@ -391,14 +357,10 @@ settle_signal(bide_watchdog *how)
 int
 bide__watchdog_settle(bide_watchdog *how, bool debug)
 {
-    char text[VALUE_MAX];
-    const char *wish = environment("BIDE_WATCHDOG", text);
     if (how->threshold < 0 || !settle_signal(how))
         return BIDE_EINVALID;
     if (how->threshold)
         return 0;
     how->threshold = debug || bide_debug() ? DEFAULT_THRESHOLD : BIDE_FOREVER;
-    if (wish && !read_duration(wish, &how->threshold))
-        return BIDE_EINVALID;
-    return 0;
+    return bide__setting_duration("BIDE_WATCHDOG", &how->threshold);
 }

@@ -22,6 +22,20 @@ local bide = {}
 ---@field watchdog_signal? integer Its signal instead of SIGURG; 0: none.
 ---@field on_blocked? fun(report: bide.blocked_step) Called after such a step.
 ---@field stats? boolean Measure, for bide.stats(); also by BIDE_STATS=1.
+---@field slow_lock? number|boolean Seconds a lock may be held, or waited for.
+---@field stall? number|false Seconds for which only a thread could wake a task.
+---@field on_report? fun(report: bide.report) Called with a report of either.
+
+---What a run noticed of itself.
+---@class bide.report
+---@field kind "slow_lock" | "stall"
+---@field text string All of it, as it was printed.
+---@field lock? string Its type, name, and where it was made.
+---@field holder? string The task, and where it waits, if it does.
+---@field waiter? string The task that has waited for it longest.
+---@field held number Seconds for which it has been held.
+---@field waited number Seconds for which the waiter, or all tasks, have waited.
+---@field missed integer Reports left out before this one.
 
 ---A step that ran too long without waiting.
 ---@class bide.blocked_step
@@ -73,11 +87,12 @@ function bide.on_warning(handler) end
 ---@class bide.spawn_options
 ---@field name? string For reports.
 ---@field token? bide.token Cancels the task.
+---@field background? boolean Nobody depends on it, and its scope does not wait.
 
 ---@class bide.task
 local task = {}
 
----Starts `fn(...)` as a task of the background: it runs when the caller waits,
+---Starts `fn(...)` as a task beside the others: it runs when the caller waits,
 ---and is cancelled at the end of the run.
 ---@param fn function | bide.lazy
 ---@param ... any

@@ -215,8 +215,9 @@ struct bidelua_task {
     int nargs;                    /* values on co's stack for the next resume */
     int nresults;                 /* once done */
     unsigned char outcome;        /* BIDELUA_LIVE ... */
-    unsigned char detached; /* nobody can look: report a failure at once */
-    unsigned char reasoned; /* has an entry in BIDELUA_REASONS */
+    unsigned char detached;   /* nobody can look: report a failure at once */
+    unsigned char reasoned;   /* has an entry in BIDELUA_REASONS */
+    unsigned char background; /* by its spawn, not by where it belongs */
 };
 
 /* -- state ---------------------------------------------------------------- */
@@ -420,6 +421,7 @@ typedef struct bidelua_spawn {
     void (*ended)(bidelua_task *t);
     void *owner;
     bool detached;
+    bool background;
 } bidelua_spawn;
 
 /** Starts a task from the function and its `nargs` arguments on top of the

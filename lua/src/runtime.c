@@ -4,13 +4,12 @@
 
 #include "bidelua.h"
 #include "job.h"
+#include "report.h"
 
 enum { DEFAULT_GRACE = 5 };       /* s */
 enum { RUNTIME = 2, NAME, MAIN }; /* the stack of bide.run */
 
 /* -- what is still waiting ------------------------------------------------ */
-
-enum { MOST_LINES = 40 };
 
 typedef struct task_list {
     bidelua_task **at;
@@ -38,67 +37,6 @@ list_tasks(lua_State *L, bide_loop *loop)
     list.at = lua_newuserdatauv(L, (list.size + 1) * sizeof *list.at, 0);
     bide_loop_each_task(loop, collect, &list);
     return list;
-}
-
-/* Pushes "name:line" of the innermost Lua function of a parked task. */
-static void
-push_place(lua_State *L, lua_State *co)
-{
-    lua_Debug ar;
-
-    for (int level = 0; lua_getstack(co, level, &ar); level++) {
-        lua_getinfo(co, "Sl", &ar);
-        if (ar.currentline > 0) {
-            lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-            return;
-        }
-    }
-    lua_pushliteral(L, "?");
-}
-
-/* Adds "task "x" (file:line) waits for Mutex ... in mutex:lock at file:line".
- * What waits by means of the binding is not explained by the core. */
-static void
-add_line(lua_State *L, luaL_Buffer *b, bidelua_task *t)
-{
-    const bide_wait_kind *kind = t->wait.kind;
-
-    luaL_addstring(b, "\n\t");
-    if (kind && (kind->label || kind->owner_at || kind->joins)) {
-        size_t size = bide_wait_explain(&t->wait, NULL, 0) + 1;
-        bide_wait_explain(&t->wait, luaL_prepbuffsize(b, size), size);
-        luaL_addsize(b, size - 1);
-    } else {
-        bidelua_task_describe(L, t, true);
-        luaL_addvalue(b);
-        luaL_addstring(b, " waits");
-    }
-    lua_pushfstring(L, " in %s at ", t->what ? t->what : "?");
-    luaL_addvalue(b);
-    push_place(L, t->active);
-    luaL_addvalue(b);
-}
-
-/* Pushes the report of a run in which every task waits for another. */
-static void
-push_stalled(lua_State *L, bide_loop *loop)
-{
-    task_list list = list_tasks(L, loop);
-    luaL_Buffer b;
-
-    luaL_buffinit(L, &b);
-    luaL_addstring(&b, "bide.run: ");
-    luaL_addstring(&b, bide_strerror(BIDE_ESTALLED));
-    luaL_addstring(&b, " (ESTALLED)");
-    for (size_t i = 0; i < list.count && i < MOST_LINES; i++)
-        add_line(L, &b, list.at[i]);
-    if (list.count > MOST_LINES) {
-        lua_pushfstring(L, "\n\t... and %I more tasks",
-                        (LUAI_UACINT)(list.count - MOST_LINES));
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-    lua_remove(L, -2);
 }
 
 /* -- the end -------------------------------------------------------------- */
@@ -198,7 +136,8 @@ read_options(lua_State *L, bidelua_state *S, int arg, run_options *o)
     static const char *const known[] = {
         "virtual_clock",   "seed",       "threads", "keep_alive",
         "grace",           "signals",    "debug",   "watchdog",
-        "watchdog_signal", "on_blocked", "stats",   NULL};
+        "watchdog_signal", "on_blocked", "stats",   "slow_lock",
+        "stall",           "on_report",  NULL};
 
     memset(o, 0, sizeof *o);
     o->grace = (int64_t)DEFAULT_GRACE * 1000000000;
@@ -207,6 +146,7 @@ read_options(lua_State *L, bidelua_state *S, int arg, run_options *o)
     if (given)
         bidelua_checkoptions(L, arg, known);
     bidelua_watchdog_read(L, S, arg, &o->loop);
+    bidelua_reports_read(L, S, arg, &o->loop);
     if (!given)
         return;
     lua_getfield(L, arg, "stats");
@@ -249,15 +189,17 @@ open_runtime(lua_State *L, bidelua_state *S, run_options *o)
     o->loop.host.ctx = rt;
     o->loop.host.language = "Lua";
     o->loop.host.where = bidelua_where;
+    o->loop.host.what = bidelua_what;
     o->loop.host.tick = o->signals ? tick : NULL;
     o->loop.host.thread_end = bidelua_worker_end;
     o->loop.host.trace = bidelua_trace;
     o->loop.host.blocked = bidelua_blocked;
+    o->loop.host.report = bidelua_reported;
     int rc = bide_loop_new(&o->loop, &rt->loop);
     if (rc == BIDE_EINVALID)
-        luaL_error(L, "bide.run: BIDE_WATCHDOG must be a time such as 100ms or "
-                      "0.5s, or off; BIDE_WATCHDOG_SIGNAL a signal's number, "
-                      "or none");
+        luaL_error(L, "bide.run: BIDE_WATCHDOG, BIDE_SLOW_LOCK and BIDE_STALL "
+                      "must be a time such as 100ms or 0.5s, or off; "
+                      "BIDE_WATCHDOG_SIGNAL a signal's number, or none");
     bidelua_require(L, rc, "bide.run");
     S->rt = rt;
     S->L = L;
@@ -309,7 +251,7 @@ run_main(lua_State *L, bidelua_runtime *rt)
     int rc = bide_loop_run(rt->loop, &rt->main->base);
 
     if (rc == BIDE_ESTALLED)
-        push_stalled(L, rt->loop);
+        bidelua_pushstalled(L, rt->loop);
     else if (rc < 0)
         lua_pushfstring(L, "bide.run: %s (%s)", bide_strerror(rc),
                         bide_error_name(rc));
@@ -323,7 +265,7 @@ static int
 run(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
-    bidelua_spawn main = {NULL, MAIN - 1, 0, NULL, NULL, false};
+    bidelua_spawn main = {.name = MAIN - 1};
     run_options o;
 
     check_arguments(L, S);

@@ -104,6 +104,14 @@ bidelua_scope_pushleftopen(lua_State *L, bidelua_task *t)
 
 /* -- children ------------------------------------------------------------- */
 
+/* Those that would be waited for have ended. */
+static void
+end_background(bidelua_scope *g)
+{
+    if (g->live == g->background)
+        bide_scope_cancel_background(&g->core);
+}
+
 static void
 child_ended(bidelua_task *t)
 {
@@ -112,6 +120,7 @@ child_ended(bidelua_task *t)
                            : t->outcome == BIDELUA_FAILED_WITH;
 
     g->live--;
+    g->background -= t->background;
     if (decides && g->task && g->decider == NULL) {
         g->decider = t;
         g->decider_slot = t->slot;
@@ -120,8 +129,11 @@ child_ended(bidelua_task *t)
             &g->core, bidelua_reason(g->race ? "another one won the race"
                                              : "a task of the scope failed"));
     }
-    if (g->live > 0)
+    if (g->live > 0) {
+        if (g->joining)
+            end_background(g);
         return;
+    }
     if (g->joining)
         bide_unpark(&g->task->wait, 0);
     else if (g->task == NULL)
@@ -131,10 +143,11 @@ child_ended(bidelua_task *t)
 bidelua_task *
 bidelua_scope_spawn(lua_State *L, bidelua_scope *g, int first, const char *what)
 {
-    bidelua_spawn o = {&g->core, 0, 0, child_ended, g, false};
+    bidelua_spawn o = {.group = &g->core, .ended = child_ended, .owner = g};
     bidelua_task *t = bidelua_task_spawnargs(L, g->S, first, &o, what);
 
     g->live++;
+    g->background += o.background;
     return t;
 }
 
@@ -157,6 +170,7 @@ bidelua_scope_join(lua_State *L, bidelua_task *t, bidelua_scope *g,
     bidelua_require(L, bide_scope_enter(&g->shield, &t->base, NULL), "join");
     g->joining = g->waited = true;
     t->what = "scope:close";
+    end_background(g);
     /* A race is over with its first task. */
     int r = g->race ? bide_park(&t->wait) : bide_park_for(&g->core, &t->wait);
     return bidelua_await(L, t, r, finish);

@@ -21,8 +21,9 @@ typedef struct bidelua_scope {
                                     or to win a race; anchored by its slot */
     int decider_slot;
     int slot;
-    size_t live; /* children */
-    bool race;   /* the first child to end decides */
+    size_t live;       /* children */
+    size_t background; /* of them, not waited for */
+    bool race;         /* the first child to end decides */
     bool joining;
     bool waited;   /* it had to wait for children */
     bool errored;  /* the function called inside it failed */

@@ -11,7 +11,9 @@ new_task(lua_State *L, bidelua_state *S, const bidelua_spawn *o)
     t->ended = o->ended;
     t->owner = o->owner;
     t->detached = o->detached;
+    t->background = o->background;
     bide_task_init(&t->base, bidelua_task_step);
+    bide_task_set_background(&t->base, o->background);
     bide_wait_init(&t->wait, &t->base);
     t->base.site = bidelua_site(L, S, 1);
     if (o->name) {
@@ -30,7 +32,7 @@ bidelua_task *
 bidelua_task_spawn(lua_State *L, bidelua_state *S, int nargs,
                    const bidelua_spawn *o)
 {
-    static const bidelua_spawn plain = {NULL, 0, 0, NULL, NULL, false};
+    static const bidelua_spawn plain = {0};
 
     if (S->rt == NULL)
         luaL_error(L, "spawn only works inside bide.run(function() ... end)");
@@ -58,9 +60,12 @@ bidelua_task_spawn(lua_State *L, bidelua_state *S, int nargs,
 static void
 read_options(lua_State *L, bidelua_state *S, int arg, bidelua_spawn *o)
 {
-    static const char *const known[] = {"name", "token", NULL};
+    static const char *const known[] = {"name", "token", "background", NULL};
 
     bidelua_checkoptions(L, arg, known);
+    lua_getfield(L, arg, "background");
+    o->background = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     if (bidelua_optname(L, arg)) {
         lua_insert(L, arg + 1);
         o->name = arg + 1;
@@ -114,7 +119,7 @@ bidelua_task_spawnargs(lua_State *L, bidelua_state *S, int first,
 static int
 spawn(lua_State *L)
 {
-    bidelua_spawn o = {NULL, 0, 0, NULL, NULL, false};
+    bidelua_spawn o = {0};
 
     bidelua_task_spawnargs(L, bidelua_self(L), 1, &o, "bide.spawn");
     return 1;

@@ -98,7 +98,7 @@ from bide._core import (
 )
 from bide import fs
 from bide._files import TextFile, open_file
-from bide._helpers import BlockedStep, serve_all as serve
+from bide._helpers import BlockedStep, Report, serve_all as serve
 from bide._process import (
     DEVNULL,
     PIPE,
@@ -165,6 +165,7 @@ __all__ = [
     "Process",
     "ProcessError",
     "ProcessResult",
+    "Report",
     "RwLock",
     "Scope",
     "STDOUT",

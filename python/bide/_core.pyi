@@ -32,7 +32,7 @@ from typing_extensions import Buffer, disjoint_base
 
 from ._tls import TLSInfo
 
-from ._helpers import BlockedStep
+from ._helpers import BlockedStep, Report
 from ._watch import Change
 
 __version__: str
@@ -127,6 +127,9 @@ def run(
     watchdog_signal: int | None = None,
     on_blocked: Callable[[BlockedStep], object] | None = None,
     stats: bool = False,
+    slow_lock: float | bool | None = None,
+    stall: float | bool | None = None,
+    on_report: Callable[[Report], object] | None = None,
 ) -> _T: ...
 def spawn(
     coro: Awaitable[_T],
@@ -135,6 +138,7 @@ def spawn(
     name: str | None = None,
     token: CancelToken | None = None,
     context: Context | None = None,
+    background: bool = False,
 ) -> Task[_T]: ...
 def dump(format: Literal["text", "json"] = "text") -> str: ...
 def _stats() -> str: ...
@@ -282,6 +286,7 @@ class TaskGroup:
         name: str | None = None,
         token: CancelToken | None = None,
         context: Context | None = None,
+        background: bool = False,
     ) -> Task[_T]: ...
     def create_task(
         self,
@@ -291,6 +296,7 @@ class TaskGroup:
         name: str | None = None,
         token: CancelToken | None = None,
         context: Context | None = None,
+        background: bool = False,
     ) -> Task[_T]: ...
     def cancel(self, reason: object = None, /) -> None: ...
 

@@ -42,6 +42,31 @@ class BlockedStep:
     text: str
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a runtime noticed of itself, handed to `on_report` of run().
+
+    kind     "slow_lock": a lock was held, or waited for, too long; or "stall":
+             every task waits, and only another thread can wake one
+    text     all of it, as it was printed
+    lock     of a slow lock: its type, name, and where it was made
+    holder   the task that holds it, and where that waits, if it does; or None
+    waiter   the task that has waited for it longest; or None
+    held     seconds for which it has been held
+    waited   seconds for which the waiter has waited; of a stall: all tasks
+    missed   reports left out before this one, as there were too many
+    """
+
+    kind: str
+    text: str
+    lock: str | None
+    holder: str | None
+    waiter: str | None
+    held: float
+    waited: float
+    missed: int
+
+
 async def wait_for(condition: Condition, predicate: Callable[[], _T]) -> _T:
     """Condition.wait_for()."""
     while not (result := predicate()):

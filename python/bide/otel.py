@@ -72,7 +72,8 @@ def instrument(meter: Any) -> None:
                         {**_labels(runtime), "quantile": str(q)})
         return observe
 
-    for key in ("steps", "polls", "blocks", "locks_taken"):
+    for key in ("steps", "polls", "blocks", "slow_locks", "stalls",
+                "locks_taken"):
         meter.create_observable_counter("bide." + key, [counters(key)])
     for key in ("step_seconds", "scheduling_delay_seconds",
                 "lock_wait_seconds", "lock_hold_seconds",

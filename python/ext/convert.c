@@ -256,3 +256,11 @@ bidepy_parse_tuple(const bidepy_signature *sig, PyObject *args,
             return -1;
     return check_required(sig, out);
 }
+
+int
+bidepy_flag(PyObject *value, bool *out)
+{
+    int yes = value ? PyObject_IsTrue(value) : 0;
+    *out = yes > 0;
+    return yes < 0 ? -1 : 0;
+}

@@ -57,6 +57,9 @@ bidepy_code_of(PyObject *generator)
  * TypeError or ValueError that names the argument. */
 int bidepy_duration(PyObject *seconds, const char *argument, int64_t *out);
 
+/** Whether `value` (NULL: no) is true. 0, or -1 with an exception. */
+int bidepy_flag(PyObject *value, bool *out);
+
 /** As bidepy_duration, added to the loop's clock. */
 int64_t bidepy_deadline(bide_loop *l, int64_t duration);
 

@@ -41,8 +41,8 @@ spawn_all(bidepy_op *op, bidepy_group *group)
     Py_ssize_t n = PyTuple_GET_SIZE(op->arg);
     PyObject *tasks = PyTuple_New(n);
     for (Py_ssize_t i = 0; tasks && i < n; i++) {
-        bidepy_task *task = bidepy_group_spawn(
-            group, PyTuple_GET_ITEM(op->arg, i), NULL, NULL, NULL);
+        bidepy_spawn how = {.coro = PyTuple_GET_ITEM(op->arg, i)};
+        bidepy_task *task = bidepy_group_spawn(group, &how);
         if (task)
             PyTuple_SET_ITEM(tasks, i, (PyObject *)task);
         else

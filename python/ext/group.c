@@ -3,7 +3,8 @@
  * The parent enters a scope, the tasks hang below it: so the tree carries every
  * cancellation to them, and the parent itself waits for their end behind a
  * shield. Invariant: `active` counts the tasks started and not ended; `waiter`
- * is woken when it becomes 0. */
+ * is woken when it becomes 0. When only those of the background are left that
+ * the parent would wait for, they are cancelled. */
 #include "group.h"
 
 bidepy_group *
@@ -46,13 +47,14 @@ bidepy_group_scope(bidepy_group *self)
 }
 
 bidepy_task *
-bidepy_group_spawn(bidepy_group *self, PyObject *coro, PyObject *name,
-                   PyObject *token, PyObject *context)
+bidepy_group_spawn(bidepy_group *self, bidepy_spawn *how)
 {
-    bidepy_spawn how = {coro, name, token, context, self, NULL};
-    bidepy_task *task = bidepy_task_spawn(self->runtime, &how);
-    if (task)
-        self->active++;
+    how->group = self;
+    bidepy_task *task = bidepy_task_spawn(self->runtime, how);
+    if (!task)
+        return NULL;
+    self->active++;
+    self->background += how->background;
     return task;
 }
 
@@ -114,14 +116,27 @@ apply_policy(bidepy_group *self, bidepy_task *task)
     }
 }
 
+static void
+end_background(bidepy_group *self)
+{
+    if (self->active == self->background)
+        bide_scope_cancel_background(&self->body.scope);
+}
+
 void
 bidepy_group_ended(bidepy_group *self, bidepy_task *task)
 {
     if (task->outcome == BIDEPY_CANCELLED)
         self->child_cancelled = true;
     apply_policy(self, task);
-    if (--self->active == 0 && self->waiter)
+    self->active--;
+    self->background -= task->background;
+    if (!self->waiter)
+        return;
+    if (self->active == 0)
         bide_unpark(&self->waiter->wait, 0);
+    else
+        end_background(self);
 }
 
 /* -- the end of the group ------------------------------------------------- */
@@ -138,6 +153,7 @@ bidepy_group_join(bidepy_group *self, bidepy_op *op)
     if (rc)
         return rc;
     self->waiter = op;
+    end_background(self);
     if (self->policy == BIDEPY_FIRST_END) /* one is enough */
         return bide_park(&op->wait);
     return bide_park_for(&self->body.scope, &op->wait);

@@ -21,8 +21,9 @@ struct bidepy_group {
     bidepy_entry wait;       /* shields the parent while it waits for them */
     bidepy_op *waiter;       /* parked until `active` is 0, borrowed */
     size_t active;
-    PyObject *errors; /* list of exceptions, or NULL */
-    PyObject *first;  /* the task that ended first (FIRST_END) */
+    size_t background; /* of these, not waited for: cancelled at the end */
+    PyObject *errors;  /* list of exceptions, or NULL */
+    PyObject *first;   /* the task that ended first (FIRST_END) */
     PyObject *reason;
     PyObject *message; /* of an asyncio cancel() of the parent as it waited */
     uint8_t policy, phase;
@@ -37,10 +38,9 @@ bidepy_group *bidepy_group_new(bidepy_state *st, int policy);
 /** Enters the group's scope for `task`. 0, or -1 with an exception. */
 int bidepy_group_open(bidepy_group *self, bidepy_task *task);
 
-/** New: a task of the open group. */
-bidepy_task *bidepy_group_spawn(bidepy_group *self, PyObject *coro,
-                                PyObject *name, PyObject *token,
-                                PyObject *context);
+/** New: a task of the open group, made as `how` says, whose group is set here.
+ */
+bidepy_task *bidepy_group_spawn(bidepy_group *self, bidepy_spawn *how);
 
 /** Cancels the tasks and the body; `reason` (borrowed) may be NULL. */
 void bidepy_group_cancel(bidepy_group *self, PyObject *reason);

@@ -151,28 +151,35 @@ check_open(bidepy_group *self, const char *method)
     return -1;
 }
 
-PyDoc_STRVAR(
-    spawn_doc,
-    "spawn($self, coro, /, *, name=None, token=None, context=None)\n--\n\n"
-    "Start a task that the group's block waits for. Arguments as for\n"
-    "bide.spawn(). RuntimeError when the block is over.");
+PyDoc_STRVAR(spawn_doc,
+             "spawn($self, coro, /, *, name=None, token=None, context=None,\n"
+             "      background=False)\n--\n\n"
+             "Start a task that the group's block waits for. Arguments as for\n"
+             "bide.spawn(); one of the background is not waited for, but "
+             "cancelled when\n"
+             "all others have ended. RuntimeError when the block is over.");
 
 static PyObject *
 group_spawn(PyObject *group, PyObject *const *args, Py_ssize_t nargs,
             PyObject *kwnames)
 {
-    static const char *const names[] = {"coro", "name", "token", "context",
-                                        NULL};
+    static const char *const names[] = {"coro",    "name",       "token",
+                                        "context", "background", NULL};
     static const bidepy_signature sig = {"spawn", names, 1, 1};
     bidepy_group *self = (bidepy_group *)group;
-    PyObject *in[4];
+    PyObject *in[5];
+    bidepy_spawn how = {.coro = NULL};
     if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
-        check_open(self, "spawn"))
+        bidepy_flag(in[4], &how.background) || check_open(self, "spawn"))
         return NULL;
     PyObject *coro = bidepy_iterator(in[0], "TaskGroup.spawn()");
     if (!coro)
         return NULL;
-    bidepy_task *task = bidepy_group_spawn(self, coro, in[1], in[2], in[3]);
+    how.coro = coro;
+    how.name = in[1];
+    how.token = in[2];
+    how.context = in[3];
+    bidepy_task *task = bidepy_group_spawn(self, &how);
     Py_DECREF(coro);
     return (PyObject *)task;
 }
@@ -261,8 +268,8 @@ static PyMethodDef group_methods[] = {
     {"spawn", BIDEPY_METHOD(group_spawn), METH_FASTCALL | METH_KEYWORDS,
      spawn_doc},
     {"create_task", BIDEPY_METHOD(group_spawn), METH_FASTCALL | METH_KEYWORDS,
-     "create_task($self, coro, /, *, name=None, token=None, context=None)\n"
-     "--\n\nasyncio's name for spawn()."},
+     "create_task($self, coro, /, *, name=None, token=None, context=None,\n"
+     "            background=False)\n--\n\nasyncio's name for spawn()."},
     {"cancel", BIDEPY_METHOD(group_cancel), METH_FASTCALL, cancel_doc},
     {NULL, NULL, 0, NULL}};
 

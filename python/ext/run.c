@@ -338,7 +338,6 @@ bidepy_runtime_run(bidepy_runtime *self, PyObject *coro, int64_t grace)
     bidepy_signals_end(self);
     if (!forked)
         bidepy_aio_end(self);
-    bide_timer_stop(self->loop, &self->recheck);
     if (forked) {
         Py_INCREF(self);
     } else {
@@ -399,7 +398,6 @@ bidepy_runtime_shut(bidepy_runtime *self, struct bidepy_loop *aio)
     kill_tasks(self);
     bidepy_loop_shut(aio);
     report_failures(self);
-    bide_timer_stop(self->loop, &self->recheck);
     if (is_forked(self))
         Py_INCREF(self);
     else

@@ -58,28 +58,32 @@ has_other_threads(bidepy_runtime *self)
     return count > 0;
 }
 
-static void
-on_recheck(bide_timer *timer)
+/* Handlers that asyncio's loop calls at signals may wake a task. */
+static bool
+awaits_signals(const bidepy_runtime *self)
 {
-    (void)timer;
+    if (!self->aio)
+        return false;
+    PyObject *handlers =
+        PyObject_GetAttrString((PyObject *)self->aio, "_signal_handlers");
+    bool any = handlers && PyObject_Size(handlers) > 0;
+    Py_XDECREF(handlers);
+    PyErr_Clear();
+    return any;
 }
 
-/* Other threads may end without waking anyone: so look again in a while. */
+/* Other threads may end without waking anyone. */
 static int
 stalled(void *ctx)
 {
     bidepy_runtime *self = ctx;
+    if (awaits_signals(self))
+        return BIDE_KEEP_QUIET;
     if (self->serving)
         return 0; /* run_forever() */
-    if (has_other_threads(self)) {
-        if (!self->virtual_clock && !self->recheck.slot)
-            bide_timer_start(self->loop, &self->recheck,
-                             bide_loop_now(self->loop, true) + 250000000,
-                             on_recheck);
-        return 0;
-    }
-    Py_XSETREF(self->report, bidepy_deadlock_report(self));
-    PyErr_Clear();
+    if (has_other_threads(self))
+        return BIDE_ASK_AGAIN;
+    Py_XSETREF(self->report, bidepy_stall_text(self));
     return BIDE_ESTALLED;
 }
 
@@ -97,6 +101,7 @@ runtime_traverse(PyObject *runtime, visitproc visit, void *arg)
     Py_VISIT(self->old_hooks);
     Py_VISIT(self->sigint);
     Py_VISIT(self->on_blocked);
+    Py_VISIT(self->on_report);
     Py_VISIT(self->aio_object);
     return 0;
 }
@@ -113,6 +118,7 @@ runtime_clear(PyObject *runtime)
     Py_CLEAR(self->sigint);
     Py_CLEAR(self->wakeup);
     Py_CLEAR(self->on_blocked);
+    Py_CLEAR(self->on_report);
     return 0;
 }
 
@@ -159,6 +165,8 @@ new_runtime(bidepy_state *st, bide_loop_options *options)
         .ctx = self,
         .language = "Python",
         .where = bidepy_where,
+        .what = bidepy_what,
+        .others = bidepy_others,
         .poll_begin = poll_begin,
         .poll_end = poll_end,
         .tick = tick,
@@ -167,14 +175,16 @@ new_runtime(bidepy_state *st, bide_loop_options *options)
         .thread_end = bidepy_thread_end,
         .trace = bidepy_trace,
         .blocked = bidepy_blocked,
+        .report = bidepy_reported,
     };
     int rc = bide_loop_new(options, &self->loop);
     if (rc) {
         if (rc == BIDE_EINVALID)
             PyErr_SetString(PyExc_ValueError,
-                            "bide.run(): BIDE_WATCHDOG must be a time such as "
-                            "100ms or 0.5s, or off; BIDE_WATCHDOG_SIGNAL a "
-                            "signal's number, or none");
+                            "bide.run(): BIDE_WATCHDOG, BIDE_SLOW_LOCK and "
+                            "BIDE_STALL must be a time such as 100ms or 0.5s, "
+                            "or off; BIDE_WATCHDOG_SIGNAL a signal's number, "
+                            "or none");
         else
             bidepy_raise(st, rc, "bide.run(): the loop cannot be made");
         Py_DECREF(self);
@@ -229,17 +239,9 @@ check_free(void)
 
 typedef struct run_arguments {
     bide_loop_options options;
-    PyObject *on_blocked; /* borrowed */
+    PyObject *on_blocked, *on_report; /* borrowed */
     int64_t grace;
 } run_arguments;
-
-static int
-is_true(PyObject *value, bool *out)
-{
-    int yes = value ? PyObject_IsTrue(value) : 0;
-    *out = yes > 0;
-    return yes < 0 ? -1 : 0;
-}
 
 static int
 read_seed(PyObject *value, uint64_t *out)
@@ -262,9 +264,9 @@ static int
 read_arguments(PyObject **in, run_arguments *out)
 {
     *out = (run_arguments){.grace = 10 * INT64_C(1000000000)};
-    if (is_true(in[1], &out->options.debug) ||
-        is_true(in[2], &out->options.virtual_clock) ||
-        is_true(in[9], &out->options.stats))
+    if (bidepy_flag(in[1], &out->options.debug) ||
+        bidepy_flag(in[2], &out->options.virtual_clock) ||
+        bidepy_flag(in[9], &out->options.stats))
         return -1;
     if (in[3] && read_seed(in[3], &out->options.seed))
         return -1;
@@ -276,6 +278,9 @@ read_arguments(PyObject **in, run_arguments *out)
     out->options.pool_threads = (unsigned)(threads < 65536 ? threads : 65536);
     out->options.debug = out->options.debug || bide_debug();
     out->on_blocked = in[8] == Py_None ? NULL : in[8];
+    out->on_report = in[12] == Py_None ? NULL : in[12];
+    if (bidepy_reports_read(in[10], in[11], in[12], &out->options))
+        return -1;
     return bidepy_watchdog_read(in[6], in[7], in[8], &out->options.watchdog);
 }
 
@@ -283,7 +288,8 @@ PyDoc_STRVAR(
     run_doc,
     "run($module, main, /, *, debug=False, virtual_clock=False, seed=0,\n"
     "    shutdown_timeout=10.0, pool_threads=512, watchdog=None,\n"
-    "    watchdog_signal=None, on_blocked=None, stats=False)\n--\n\n"
+    "    watchdog_signal=None, on_blocked=None, stats=False, slow_lock=None,\n"
+    "    stall=None, on_report=None)\n--\n\n"
     "Run a coroutine, and everything it starts, on this thread; give its\n"
     "result or raise its exception.\n\n"
     "debug             the watchdog is on, and a threading lock held across "
@@ -301,7 +307,17 @@ PyDoc_STRVAR(
     "watchdog_signal   its signal instead of SIGURG; 0: none\n"
     "on_blocked        called with a BlockedStep once the step is over\n"
     "stats             measure, for stats() and metrics(); also by "
-    "BIDE_STATS=1\n\n"
+    "BIDE_STATS=1\n"
+    "slow_lock         seconds a lock may be held, or waited for, before that "
+    "is\n"
+    "                  reported; True: 0.25, False: never, None: as\n"
+    "                  BIDE_SLOW_LOCK says\n"
+    "stall             seconds for which only another thread could wake a "
+    "task\n"
+    "                  before that is reported; False: never, None: as "
+    "BIDE_STALL\n"
+    "                  says, or 10\n"
+    "on_report         called with a Report of either\n\n"
     "When main ends, tasks that are left are cancelled and awaited. Ctrl-C\n"
     "cancels main, then KeyboardInterrupt is raised; a second one is raised "
     "at\n"
@@ -322,9 +338,12 @@ run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                                         "watchdog_signal",
                                         "on_blocked",
                                         "stats",
+                                        "slow_lock",
+                                        "stall",
+                                        "on_report",
                                         NULL};
     static const bidepy_signature sig = {"run", names, 1, 1};
-    PyObject *in[10];
+    PyObject *in[13];
     run_arguments how;
     if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
         read_arguments(in, &how) || check_free())
@@ -336,6 +355,7 @@ run(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     if (self) {
         self->debug = how.options.debug;
         self->on_blocked = Py_XNewRef(how.on_blocked);
+        self->on_report = Py_XNewRef(how.on_report);
         result = bidepy_runtime_run(self, coro, how.grace);
         runtime_clear((PyObject *)self);
         Py_DECREF(self);

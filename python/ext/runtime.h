@@ -23,11 +23,11 @@ typedef struct bidepy_runtime {
     bidepy_task *killing;    /* whose coroutine is being closed, borrowed */
     bidepy_task *failed;     /* failed tasks nobody has looked at, borrowed */
     bide_scope cleanup;      /* shielded: tasks that close generators */
-    bide_timer recheck;      /* looks for other threads while stalled */
     struct bidepy_loop *aio; /* asyncio's loop on this runtime, borrowed */
     PyObject *aio_object;    /* the same, in a bide.run(), strong */
     bidepy_task *shown;      /* seen by asyncio in this step, borrowed */
     PyObject *on_blocked;    /* callable, or NULL */
+    PyObject *on_report;     /* callable, or NULL */
     PyThreadState *runner;   /* of the thread that runs it: for the watchdog */
     const void *base;        /* frame that called bide.run() */
     PyInterpreterState *interpreter;
@@ -116,5 +116,26 @@ void bidepy_blocked(void *ctx, const bide_block *b);
  */
 int bidepy_watchdog_read(PyObject *watchdog, PyObject *signum,
                          PyObject *on_blocked, bide_watchdog *out);
+
+/** Reads argument `name`, borrowed: seconds, True for `usual` ns, False for
+ * never; NULL and None leave `*out` as it is. 0, or -1 with an exception. */
+int bidepy_limit(PyObject *value, const char *name, int64_t usual,
+                 int64_t *out);
+
+/* -- reports (reports.c) --------------------------------------------------- */
+
+/** bide_host.what, .others and .report. With the GIL. */
+void bidepy_what(void *ctx, bide_task *t, char *out, size_t size);
+size_t bidepy_others(void *ctx, char *out, size_t size);
+void bidepy_reported(void *ctx, const bide_report *r);
+
+/** Reads the arguments slow_lock and stall (seconds, a bool or None) and
+ * on_report of run(), each borrowed, may be NULL. 0, or -1 with an exception.
+ */
+int bidepy_reports_read(PyObject *slow_lock, PyObject *stall,
+                        PyObject *on_report, bide_loop_options *out);
+
+/** New: why every task waits for ever. NULL without an exception. */
+PyObject *bidepy_stall_text(bidepy_runtime *self);
 
 #endif

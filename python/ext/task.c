@@ -329,6 +329,8 @@ start(bidepy_task *self, const bidepy_spawn *how)
     }
     bide_scope *scope =
         how->group ? bidepy_group_scope(how->group) : how->scope;
+    self->background = how->background;
+    bide_task_set_background(&self->task, how->background);
     int rc = bide_task_start(&self->task, loop, scope, k);
     if (rc) {
         bidepy_raise(self->st, rc, NULL);

@@ -27,6 +27,7 @@ struct bidepy_task {
     bidepy_task *failed_next, **failed_link; /* in runtime->failed */
     uint8_t outcome;
     bool looked;     /* somebody has seen the outcome */
+    bool background; /* by its spawn(), not by where it belongs */
     bool started;    /* the coroutine has run */
     bool cancel_due; /* asyncio's cancel(): one wait is to end */
     bide_task task;
@@ -84,6 +85,7 @@ typedef struct bidepy_spawn {
     PyObject *context; /* NULL: a copy of the current one */
     bidepy_group *group;
     bide_scope *scope; /* without a group: NULL is the loop's root */
+    bool background;
 } bidepy_spawn;
 
 /** New task, ready to run in `runtime`. */
@@ -113,9 +115,6 @@ PyObject *bidepy_iterator(PyObject *awaitable, const char *what);
 /** New: "app.py:12 in work", where the innermost coroutine stands; "" if that
  * is unknown. */
 PyObject *bidepy_task_where(bidepy_task *self);
-
-/** New: the report that no task of `runtime` can go on. */
-PyObject *bidepy_deadlock_report(bidepy_runtime *runtime);
 
 /* -- scopes a task has entered (entry.c) ---------------------------------- */
 

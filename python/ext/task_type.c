@@ -370,12 +370,17 @@ PyType_Spec bidepy_task_spec = {
 
 PyDoc_STRVAR(
     spawn_doc,
-    "spawn($module, coro, /, *, name=None, token=None, context=None)\n--\n\n"
-    "Start a task in the background of the running runtime.\n\n"
-    "coro     a coroutine or another awaitable\n"
-    "name     str, for reports\n"
-    "token    a CancelToken that cancels the task\n"
-    "context  the contextvars.Context to run in; a copy of the current one\n\n"
+    "spawn($module, coro, /, *, name=None, token=None, context=None,\n"
+    "      background=False)\n--\n\n"
+    "Start a task beside the others of the running runtime.\n\n"
+    "coro        a coroutine or another awaitable\n"
+    "name        str, for reports\n"
+    "token       a CancelToken that cancels the task\n"
+    "context     the contextvars.Context to run in; a copy of the current one\n"
+    "background  nobody depends on what it does: when all others wait, and "
+    "not\n"
+    "            for time or I/O, that is a deadlock, whatever this one waits "
+    "for\n\n"
     "The task is cancelled when bide.run() ends; prefer TaskGroup.spawn() for\n"
     "work that has to end before. NoRuntimeError outside bide.run().");
 
@@ -383,11 +388,13 @@ static PyObject *
 spawn(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
       PyObject *kwnames)
 {
-    static const char *const names[] = {"coro", "name", "token", "context",
-                                        NULL};
+    static const char *const names[] = {"coro",    "name",       "token",
+                                        "context", "background", NULL};
     static const bidepy_signature sig = {"spawn", names, 1, 1};
-    PyObject *in[4];
-    if (bidepy_parse(&sig, args, nargs, kwnames, in))
+    PyObject *in[5];
+    bidepy_spawn how = {.coro = NULL};
+    if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
+        bidepy_flag(in[4], &how.background))
         return NULL;
     bidepy_state *st = bidepy_of_module(module);
     bidepy_runtime *runtime = bidepy_runtime_here(st, "bide.spawn()");
@@ -396,7 +403,10 @@ spawn(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
     PyObject *coro = bidepy_iterator(in[0], "spawn()");
     if (!coro)
         return NULL;
-    bidepy_spawn how = {coro, in[1], in[2], in[3], NULL, NULL};
+    how.coro = coro;
+    how.name = in[1];
+    how.token = in[2];
+    how.context = in[3];
     bidepy_task *task = bidepy_task_spawn(runtime, &how);
     Py_DECREF(coro);
     return (PyObject *)task;

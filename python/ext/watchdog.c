@@ -70,23 +70,25 @@ bidepy_blocked(void *ctx, const bide_block *b)
 
 enum { USUAL = 100000000 }; /* ns */
 
-static int
-read_threshold(PyObject *value, int64_t *out)
+int
+bidepy_limit(PyObject *value, const char *name, int64_t usual, int64_t *out)
 {
+    if (!value || value == Py_None)
+        return 0;
     if (value == Py_False) {
         *out = BIDE_FOREVER;
         return 0;
     }
     if (value == Py_True) {
-        *out = USUAL;
+        *out = usual;
         return 0;
     }
-    if (bidepy_duration(value, "watchdog", out))
+    if (bidepy_duration(value, name, out))
         return -1;
     if (*out)
         return 0;
-    PyErr_SetString(PyExc_ValueError,
-                    "watchdog must be more than 0 seconds; False is never");
+    PyErr_Format(PyExc_ValueError,
+                 "%s must be more than 0 seconds; False is never", name);
     return -1;
 }
 
@@ -111,8 +113,7 @@ int
 bidepy_watchdog_read(PyObject *watchdog, PyObject *signum, PyObject *on_blocked,
                      bide_watchdog *out)
 {
-    if (watchdog && watchdog != Py_None &&
-        read_threshold(watchdog, &out->threshold))
+    if (bidepy_limit(watchdog, "watchdog", USUAL, &out->threshold))
         return -1;
     if (signum && signum != Py_None && read_signal(signum, &out->signum))
         return -1;

@@ -234,9 +234,8 @@ actor_resume(bide_task *task)
         cancel_victim(a->world);
 }
 
-actor *
-actor_spawn_in(world *wd, const char *name, actor_body body, void *arg,
-               bide_scope *group, bide_token *token)
+static actor *
+actor_new(world *wd, const char *name, actor_body body, void *arg)
 {
     actor *a = calloc(1, sizeof *a);
     if (!a)
@@ -252,7 +251,25 @@ actor_spawn_in(world *wd, const char *name, actor_body body, void *arg,
     a->world = wd;
     a->next = wd->actors;
     wd->actors = a;
+    return a;
+}
+
+actor *
+actor_spawn_in(world *wd, const char *name, actor_body body, void *arg,
+               bide_scope *group, bide_token *token)
+{
+    actor *a = actor_new(wd, name, body, arg);
     CHECK_INT(bide_task_start(&a->task, wd->loop, group, token), 0);
+    return a;
+}
+
+actor *
+actor_spawn_background(world *wd, const char *name, actor_body body, void *arg,
+                       bide_scope *group)
+{
+    actor *a = actor_new(wd, name, body, arg);
+    CHECK_INT(bide_task_set_background(&a->task, true), 0);
+    CHECK_INT(bide_task_start(&a->task, wd->loop, group, NULL), 0);
     return a;
 }
 

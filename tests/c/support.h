@@ -138,6 +138,10 @@ actor *actor_spawn_in(world *wd, const char *name, actor_body body, void *arg,
                       bide_scope *group, bide_token *token);
 actor *actor_spawn(world *wd, const char *name, actor_body body, void *arg);
 
+/** The same of the background. */
+actor *actor_spawn_background(world *wd, const char *name, actor_body body,
+                              void *arg, bide_scope *group);
+
 /** A task that cancels the task of `victim` when it runs. */
 actor *cancel_later(world *wd, actor *victim);
 

@@ -136,7 +136,7 @@ function test_watchdog_is_set_by_the_environment()
         ("BIDE_WATCHDOG=soon '%s' -e 'require(\"bide\").run(print)'"):format(
             arg[-1] or "lua"))
     lu.assertEquals(status, 1)
-    lu.assertStrContains(text, "BIDE_WATCHDOG must be a time")
+    lu.assertStrContains(text, "must be a time such as")
     local report = watched("repeat until reported()", "debug = true")
     lu.assertStrContains(report, "the loop is blocked")
 end

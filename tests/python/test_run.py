@@ -110,9 +110,9 @@ def test_run_that_cannot_go_on_is_an_error():
     with pytest.raises(bide.DeadlockError) as info:
         bide.run(main())
     report = str(info.value)
-    assert "'main' waits for Future of <Future 'never' pending>" in report
-    assert "'other' waits for Event.wait() of <Event 'gate'" in report
-    assert "test_run.py:" in report
+    assert 'waits for Future "never": await, for ' in report
+    assert 'waits for Event "gate" (made at test_run.py:' in report
+    assert "test_run.py:103 in other" in report
 
 
 def test_deadlocked_tasks_still_clean_up():

@@ -1,0 +1,102 @@
+#include "report.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+
+enum { BURST = 8 };
+
+#define REFILL 1e-10 /* a token in 10 s, per ns */
+
+bool
+bide__report_allowed(bide_loop *l, int64_t now)
+{
+    bide__reports *r = &l->reports;
+    if (!r->refilled)
+        r->tokens = BURST;
+    else
+        r->tokens += (double)(now - r->refilled) * REFILL;
+    if (r->tokens > BURST)
+        r->tokens = BURST;
+    r->refilled = now;
+    if (r->tokens < 1) {
+        r->missed++;
+        return false;
+    }
+    r->tokens -= 1;
+    return true;
+}
+
+bide__report *
+bide__report_new(bide_loop *l, int kind)
+{
+    bide__report *r = bide__alloc(sizeof *r);
+    if (!r)
+        return NULL;
+    r->told.loop = l;
+    r->told.kind = kind;
+    if (kind == BIDE_REPORT_SLOW_LOCK)
+        r->told.missed = l->reports.missed;
+    return r;
+}
+
+static void
+destroy(bide__report *r)
+{
+    for (int i = 0; i < BIDE__REPORT_TEXTS; i++)
+        bide__text_fini(&r->texts[i]);
+    bide__free(r);
+}
+
+static const char *
+text_of(const bide__text *x)
+{
+    return x->at ? x->at : "";
+}
+
+void
+bide__report_send(bide__report *r)
+{
+    bide_loop *l = r->told.loop;
+    bool failed = false;
+    for (int i = 0; i < BIDE__REPORT_TEXTS; i++)
+        failed |= r->texts[i].failed;
+    if (failed) {
+        l->reports.missed++;
+        destroy(r);
+        return;
+    }
+    r->told.text = text_of(&r->texts[0]);
+    r->told.lock = text_of(&r->texts[1]);
+    r->told.holder = text_of(&r->texts[2]);
+    r->told.waiter = text_of(&r->texts[3]);
+    if (r->told.kind == BIDE_REPORT_SLOW_LOCK)
+        l->reports.missed = 0;
+    bide__list_append(&l->reports.pending, &r->link);
+    bide__loop_look_at(l, l->now);
+}
+
+static void
+print(const bide__text *x)
+{
+    for (size_t done = 0; done < x->used;) {
+        ssize_t n = write(STDERR_FILENO, x->at + done, x->used - done);
+        if (n <= 0)
+            return;
+        done += (size_t)n;
+    }
+}
+
+void
+bide__reports_deliver(bide_loop *l)
+{
+    while (!bide__list_empty(&l->reports.pending)) {
+        bide__report *r =
+            bide__of(bide__list_pop(&l->reports.pending), bide__report, link);
+        print(&r->texts[0]);
+        if (l->host.report)
+            l->host.report(l->host.ctx, &r->told);
+        destroy(r);
+    }
+}
