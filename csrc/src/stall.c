@@ -201,9 +201,13 @@ bide__stall_lines(bide_loop *l, bide__text *x)
     bide__snapshot s = {0};
     table t = {.s = &s};
     bide__snapshot_take(&s, l);
-    x->failed |= s.failed || !fill(&t);
-    weigh(&t);
-    qsort(t.rows, t.count, sizeof *t.rows, by_weight);
+    if (fill(&t)) {
+        weigh(&t);
+        qsort(t.rows, t.count, sizeof *t.rows, by_weight);
+    } else {
+        x->failed = true;
+    }
+    x->failed |= s.failed;
     for (size_t i = 0; i < t.count && i < MOST_SHOWN; i++)
         add_row(x, &s, &t.rows[i]);
     if (t.count > MOST_SHOWN)

@@ -22,6 +22,7 @@ DETECTORS = {
     "BIDE_DEBUG": "1",
     "BIDE_WATCHDOG": os.environ.get("BIDE_WATCHDOG", "1s"),
     "BIDE_STATS": "1",
+    "BIDE_SLOW_LOCK": os.environ.get("BIDE_SLOW_LOCK", "5s"),
     "BIDE_DUMP_SIGNAL": "USR1",
     "PYTHONWARNINGS": "always",
 }

@@ -1,9 +1,9 @@
 /* A barrier for three, and only two come.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "hare" ({A}): parked for ... s waits for Barrier "start" (made
+ * expect: task "hare" ({A}) waits for Barrier "start" (made
  *     at {B})
- * expect: task "tortoise" ({C}): parked for ... s waits for Barrier "start"
+ * expect: task "tortoise" ({C}) waits for Barrier "start"
  *     (made at {B})
  */
 #include "hang.h"

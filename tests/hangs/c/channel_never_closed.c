@@ -1,9 +1,9 @@
 /* The producer is done, but does not say so: the consumer's loop has no end.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "producer" ({C}): parked for ... s waits for task "consumer"
+ * expect: task "producer" ({C}) waits for task "consumer"
  *     ({A})
- * expect: task "consumer" ({A}): parked for ... s waits for Channel "numbers"
+ * expect: task "consumer" ({A}) waits for Channel "numbers"
  *     (made at {B})
  */
 #include "hang.h"

@@ -1,7 +1,7 @@
 /* A task waits for a change, and who makes it does not notify.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "consumer" ({A}): parked for ... s waits for Condition "stock"
+ * expect: task "consumer" ({A}) waits for Condition "stock"
  *     (made at {B})
  */
 #include "hang.h"

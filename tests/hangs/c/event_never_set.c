@@ -1,7 +1,7 @@
 /* A task waits for an event, which its owner forgot to set.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "client" ({A}): parked for ... s waits for Event "server is up"
+ * expect: task "client" ({A}) waits for Event "server is up"
  *     (made at {B})
  */
 #include "hang.h"

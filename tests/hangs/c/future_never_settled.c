@@ -1,7 +1,7 @@
 /* A task waits for an answer; who should give it forgot to.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "asker" ({A}): parked for ... s waits for Future
+ * expect: task "asker" ({A}) waits for Future
  */
 #include "hang.h"
 

@@ -34,6 +34,29 @@ spawn_in(bide_loop *loop, bide_scope *group, const char *name,
     return &h->task.base;
 }
 
+/** A new task of the background. */
+#define spawn_background(loop, name, body)                                     \
+    spawn_background_in(loop, name, body, HERE)
+
+static inline bide_task *
+spawn_background_in(bide_loop *loop, const char *name, void (*body)(task *),
+                    bide_site site)
+{
+    hanging *h = calloc(1, sizeof *h);
+    bide_task *base = &h->task.base;
+
+    must(h ? 0 : BIDE_ENOMEMORY, name);
+    bide_task_init(base, task_resume);
+    bide_wait_init(&h->task.wait, base);
+    base->host = &h->task;
+    base->name = name;
+    base->site = site;
+    h->task.body = body;
+    must(bide_task_set_background(base, true), name);
+    must(bide_task_start(base, loop, NULL, NULL), name);
+    return base;
+}
+
 static inline void *
 arg_of(task *t)
 {
@@ -71,9 +94,10 @@ run(bide_loop *loop)
     int status = bide_loop_run(loop, NULL);
     if (status == 0)
         return 0;
-    fprintf(stderr, "%s\n", bide_strerror(status));
-    if (bide_dump(BIDE_DUMP_TEXT, &text) == 0)
-        fputs(text, stderr);
+    if (status == BIDE_ESTALLED && bide_stall_text(loop, &text) == 0)
+        fprintf(stderr, "%s\n", text);
+    else
+        fprintf(stderr, "%s\n", bide_strerror(status));
     bide_dump_free(text);
     return 1;
 }

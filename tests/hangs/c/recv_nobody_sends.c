@@ -1,7 +1,7 @@
 /* A task waits for orders, but none that could send any is left.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "cook" ({A}): parked for ... s waits for Channel "orders" (made
+ * expect: task "cook" ({A}) waits for Channel "orders" (made
  *     at {B})
  */
 #include "hang.h"

@@ -1,7 +1,7 @@
 /* A connection is taken from a pool and not given back.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "second" ({A}): parked for ... s waits for Semaphore "pool"
+ * expect: task "second" ({A}) waits for Semaphore "pool"
  *     (made at {B})
  */
 #include "hang.h"

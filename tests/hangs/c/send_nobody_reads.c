@@ -1,7 +1,7 @@
 /* A channel is full, and nobody takes anything out.
  *
  * expect: every task waits and nothing can wake one
- * expect: task "waiter" ({A}): parked for ... s waits for Channel "orders"
+ * expect: task "waiter" ({A}) waits for Channel "orders"
  *     (made at {B})
  */
 #include "hang.h"

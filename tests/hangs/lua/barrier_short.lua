@@ -1,8 +1,10 @@
 -- A barrier for three, and only two come.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "runner 1" ... waits for Barrier "start" (made at {B}) ... {A}
--- expect: task "runner 2" ... waits for Barrier "start" (made at {B}) ... {A}
+-- expect: task "runner 1" ... waits for Barrier "start" (made at {B}): ..., for ... s,
+--     at {A}
+-- expect: task "runner 2" ... waits for Barrier "start" (made at {B}): ..., for ... s,
+--     at {A}
 local bide = require "bide"
 
 local function runner(start)

@@ -1,8 +1,9 @@
 -- The producer is done, but does not say so: the consumer's loop has no end.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "consumer" ... waits for Channel "numbers" (made at {B}) ... {A}
--- expect: waits for task "consumer" ... {C}
+-- expect: task "consumer" ... waits for Channel "numbers" (made at {B}): ..., for ...
+--     s, at {A}
+-- expect: waits for task "consumer" ... for ... s, at {C}
 local bide = require "bide"
 
 local function producer(numbers)

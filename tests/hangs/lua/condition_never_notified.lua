@@ -1,7 +1,8 @@
 -- A task waits for a change, and who makes it does not notify.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "consumer" ... waits for Condition "stock" (made at {B}) ... {A}
+-- expect: task "consumer" ... waits for Condition "stock" (made at {B}): ..., for ...
+--     s, at {A}
 local bide = require "bide"
 local stock = {}
 

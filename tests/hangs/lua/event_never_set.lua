@@ -1,8 +1,8 @@
 -- A task waits for an event, which its owner forgot to set.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "client" ... waits for Event "server is up" (made at {B}) ...
---     {A}
+-- expect: task "client" ... waits for Event "server is up" (made at {B}): ...,
+--     for ... s, at {A}
 local bide = require "bide"
 
 local function client(up)

@@ -1,7 +1,7 @@
 -- A task waits for an answer; who should give it forgot to.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "asker" ... waits in future:await at {A}
+-- expect: task "asker" ... waits for Future: await, for ... s, at {A}
 local bide = require "bide"
 
 local function ask(answer)

@@ -1,7 +1,8 @@
 -- A task waits for orders, but none that could send any is left.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "cook" ... waits for Channel "orders" (made at {B}) ... {A}
+-- expect: task "cook" ... waits for Channel "orders" (made at {B}): ..., for ... s, at
+--     {A}
 local bide = require "bide"
 
 local function cook(orders)

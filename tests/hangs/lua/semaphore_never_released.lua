@@ -1,7 +1,8 @@
 -- A connection is taken from a pool and not given back, as an error came between.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "second" ... waits for Semaphore "pool" (made at {B}) ... {A}
+-- expect: task "second" ... waits for Semaphore "pool" (made at {B}): ..., for ... s,
+--     at {A}
 local bide = require "bide"
 
 local function query(pool, number)

@@ -1,7 +1,8 @@
 -- A channel is full, and nobody takes anything out.
 --
 -- expect: every task waits and nothing can wake one
--- expect: task "waiter" ... waits for Channel "orders" (made at {B}) ... {A}
+-- expect: task "waiter" ... waits for Channel "orders" (made at {B}): ..., for ... s,
+--     at {A}
 local bide = require "bide"
 
 local function waiter(orders)

@@ -1,8 +1,7 @@
 # A task of asyncio waits for a future that nobody settles.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...asker... waits for asyncio future ... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...asker... waits for asyncio future, for ... s, at {A}
 import asyncio
 
 import bide

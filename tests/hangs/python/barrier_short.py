@@ -1,9 +1,8 @@
 # A barrier for three, and only two come.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...runner 0... waits for Barrier...start... {A}
-# expect: task ...runner 1... waits for Barrier...start... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...runner 0... waits for Barrier...start... for ... s, at {A}
+# expect: task ...runner 1... waits for Barrier...start... for ... s, at {A}
 import bide
 
 

@@ -1,9 +1,8 @@
 # The producer is done, but does not say so: the consumer's loop has no end.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
+# expect: DeadlockError: every task waits and nothing can wake one
 # expect: task ...main... waits for ...consumer... {B}
-# expect: task ...consumer... waits for Channel...numbers... {A}
+# expect: task ...consumer... waits for Channel...numbers... for ... s, at {A}
 import bide
 
 

@@ -1,8 +1,7 @@
 # A task waits for a change, and who makes it does not notify.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...consumer... waits for Condition...stock... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...consumer... waits for Condition...stock... for ... s, at {A}
 import bide
 
 stock = []

@@ -1,8 +1,7 @@
 # A task waits for an event, which its owner forgot to set.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...client... waits for Event...server is up... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...client... waits for Event...server is up... for ... s, at {A}
 import bide
 
 

@@ -1,8 +1,7 @@
 # A task waits for an answer; who should give it forgot to.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...asker... waits for Future...answer... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...asker... waits for Future...answer... for ... s, at {A}
 import bide
 
 

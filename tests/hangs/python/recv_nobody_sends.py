@@ -1,8 +1,7 @@
 # A task waits for orders, but none that could send any is left.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...cook... waits for Channel...orders... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...cook... waits for Channel...orders... for ... s, at {A}
 import bide
 
 

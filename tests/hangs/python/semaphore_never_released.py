@@ -1,8 +1,7 @@
 # A connection is taken from a pool and not given back, as an error came between.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...second... waits for Semaphore...pool... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...second... waits for Semaphore...pool... for ... s, at {A}
 import bide
 
 

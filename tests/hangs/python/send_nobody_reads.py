@@ -1,8 +1,7 @@
 # A channel is full, and nobody takes anything out.
 #
-# expect: DeadlockError: every task waits, and nothing is left that could wake
-#     one
-# expect: task ...waiter... waits for Channel...orders... {A}
+# expect: DeadlockError: every task waits and nothing can wake one
+# expect: task ...waiter... waits for Channel...orders... for ... s, at {A}
 import bide
 
 
