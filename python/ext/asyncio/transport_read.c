@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { MOST = BIDEPY_NET_SCRATCH };
+/* The most that one read takes: what is longer would not stay in the cache
+ * until the protocol has seen it. */
+enum { MOST = BIDEPY_NET_SCRATCH / 2 };
 
 int
 bidepy_transport_start_reading(bidepy_transport *t)
