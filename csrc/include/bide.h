@@ -394,13 +394,16 @@ BIDE_API int bide_dump_on_signal(int signum, int fd);
  * by bide_dump_free. BIDE_ENOMEMORY. */
 BIDE_API int bide_stall_text(bide_loop *l, char **out);
 
-enum { BIDE_REPORT_SLOW_LOCK, BIDE_REPORT_STALL };
+enum { BIDE_REPORT_SLOW_LOCK, BIDE_REPORT_STALL, BIDE_REPORT_FORGOTTEN };
 
 /** What a loop reports of itself while it runs: see `slow_lock` and `stall` of
  * its options. A lock (mutex, read or write lock, permits of a task's) that
- * goes on being held is reported again, each time after four times as long; a
- * loop makes 8 such reports at once and one more every 10 seconds. A stall is
- * reported once, and the next one only if it lasts four times as long. */
+ * goes on being held is reported again, each time after four times as long. A
+ * stall is reported once, and the next one only if it lasts four times as long.
+ * Forgotten is the failure of a task or future that nobody looked at, and a
+ * task that never started: see bide_task_fini and bide_future_label. Of locks
+ * and what was forgotten a loop makes 8 reports at once and one more every 10
+ * seconds. */
 struct bide_report {
     bide_loop *loop;
     int kind;
@@ -409,6 +412,11 @@ struct bide_report {
     const char *lock, *holder, *waiter;
     int64_t held, waited; /* so far, ns */
     unsigned missed;      /* reports left out before this one */
+    /* What was forgotten, "" if nothing, where it was made, and its error; 0:
+     * it never started. */
+    const char *forgotten;
+    bide_site site;
+    int status;
 };
 
 /* -- statistics ----------------------------------------------------------- */
@@ -740,6 +748,7 @@ struct bide_task {
     uint8_t racing;
     bool background;
     bool attached;
+    int status;
     /** NULL, or for a task that something else drives: called when a
      * cancellation strikes it while it does not wait in the core. May only note
      * that: it runs in the midst of the cancellation. */
@@ -780,6 +789,20 @@ BIDE_API int bide_task_attach(bide_task *t, bide_loop *l, bide_scope *group);
 /** Ends a task, from its own resume or before it ever ran: joiners wake, locks
  * it still holds break, its scope leaves the tree. */
 BIDE_API void bide_task_finish(bide_task *t);
+
+/** The same with a result, 0 or an error, for bide_task_status. A failure other
+ * than BIDE_ECANCELED is expected to be looked at: by bide_task_join, before or
+ * after, or bide_task_status. Needs bide_task_fini. */
+BIDE_API void bide_task_finish_with(bide_task *t, int status);
+
+/** What `t` ended with; BIDE_EWOULDBLOCK while it is not done. */
+BIDE_API int bide_task_status(bide_task *t);
+
+/** Before the memory of a task goes: reports a failure that nobody has looked
+ * at (bide_loop_close does so, too, for what is left), and a task that never
+ * started, unless that was refused. For tasks that end by bide_task_finish it
+ * may be left out. */
+BIDE_API void bide_task_fini(bide_task *t);
 
 /** Waits until `t` is done. BIDE_EDEADLOCK as of bide_mutex_lock. */
 BIDE_API int bide_task_join(bide_task *t, bide_wait *w);
@@ -866,6 +889,13 @@ BIDE_API int bide_interval_reset(bide_interval *iv, int64_t next);
 /** A result that is settled exactly once, with a status and a value. new, ref,
  * unref, settle, peek: any thread. */
 BIDE_API int bide_future_new(bide_future **out);
+
+/** What `f` is called in reports, and where it was made; before others know it.
+ * One that has either, fails (not BIDE_ECANCELED), and goes without anybody
+ * having waited until then or asked for its status is reported: to the loop
+ * that runs on the thread of the last unref, or only to standard error. */
+BIDE_API void bide_future_label(bide_future *f, const char *name,
+                                bide_site site);
 BIDE_API bide_future *bide_future_ref(bide_future *f);
 /** The host takes the value out (bide_future_peek) before the last unref. */
 BIDE_API void bide_future_unref(bide_future *f);
@@ -879,8 +909,7 @@ BIDE_API int bide_future_settle(bide_future *f, int status, bide_value value);
 BIDE_API int bide_future_wait(bide_future *f, bide_wait *w);
 
 /** BIDE_EWOULDBLOCK while pending; 0 when settled, with status and value. */
-BIDE_API int bide_future_peek(const bide_future *f, int *status,
-                              bide_value *value);
+BIDE_API int bide_future_peek(bide_future *f, int *status, bide_value *value);
 
 /** Blocks this thread, which runs no loop, until settled or `timeout` ns have
  * passed (BIDE_ETIMEDOUT). */

@@ -4,17 +4,17 @@
  * list of waiting tasks belongs to the loop's thread alone. */
 #include <stdatomic.h>
 
-#include "alloc.h"
+#include "forgotten.h"
 #include "lock.h"
-#include "loop.h"
+#include "object.h"
 #include "parker.h"
 #include "wait.h"
 
 struct bide_future {
-    atomic_size_t refs;
+    bide__object base;
     atomic_bool settled;
+    atomic_bool seen; /* somebody has its status, or knows that there is one */
     bide__lock lock;
-    bide_loop *loop; /* counted */
     bide_link waiters;
     bide_link threads; /* bide__parker, under the lock */
     int status;
@@ -26,40 +26,64 @@ static const bide_wait_kind kind = {
     .verb = "await",
     .object = "Future",
     .host = true,
+    .label = bide__object_label,
 };
 
 int
 bide_future_new(bide_future **out)
 {
-    bide_future *f = bide__alloc(sizeof *f);
+    bide_future *f = bide__object_new(sizeof *f, NULL, (bide_site){NULL, 0});
     if (!f)
         return BIDE_ENOMEMORY;
-    atomic_init(&f->refs, 1);
     bide__list_init(&f->waiters);
     bide__list_init(&f->threads);
     *out = f;
     return 0;
 }
 
+void
+bide_future_label(bide_future *f, const char *name, bide_site site)
+{
+    f->base.name = name;
+    f->base.site = site;
+}
+
 bide_future *
 bide_future_ref(bide_future *f)
 {
-    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    bide__object_ref(&f->base);
     return f;
+}
+
+static void
+look_at(bide_future *f)
+{
+    atomic_store_explicit(&f->seen, true, memory_order_relaxed);
+}
+
+static bool
+is_forgotten(const bide_future *f)
+{
+    return f->status < 0 && f->status != BIDE_ECANCELED &&
+           (f->base.name || f->base.site.file) &&
+           !atomic_load_explicit(&f->seen, memory_order_relaxed);
 }
 
 void
 bide_future_unref(bide_future *f)
 {
-    if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
+    if (!f || !bide__object_unref(&f->base))
         return;
-    bide_loop_unref(f->loop);
-    bide__free(f);
+    if (bide__unlikely(is_forgotten(f)))
+        bide__forgotten_object("Future", &f->base, f->status);
+    bide__object_free(&f->base);
 }
 
 static void
 wake_tasks(bide_future *f)
 {
+    if (!bide__list_empty(&f->waiters))
+        look_at(f);
     while (!bide__list_empty(&f->waiters)) {
         bide_wait *w = bide__wait_first(&f->waiters);
         w->value = f->value;
@@ -86,7 +110,7 @@ bide_future_settle(bide_future *f, int status, bide_value value)
     f->status = status;
     f->value = value;
     atomic_store_explicit(&f->settled, true, memory_order_release);
-    bide_loop *l = f->loop;
+    bide_loop *l = f->base.loop;
     bool here = !l || bide__loop_is_here(l);
     if (!here)
         bide_future_ref(f);
@@ -114,24 +138,27 @@ bide_future_wait(bide_future *f, bide_wait *w)
         bide__lock_take(&f->lock);
         bool settled = atomic_load_explicit(&f->settled, memory_order_relaxed);
         if (!settled) /* a settler may be posting to the loop before */
-            rc = bide__loop_bind(&f->loop, w->task->loop);
+            rc = bide__loop_bind(&f->base.loop, w->task->loop);
         bide__lock_drop(&f->lock);
         if (rc)
             return rc;
         if (!settled)
             return bide__wait_park(w, &kind, f, &f->waiters);
     }
+    look_at(f);
     w->value = f->value;
     return bide__wait_done(w, &kind, f);
 }
 
 int
-bide_future_peek(const bide_future *f, int *status, bide_value *value)
+bide_future_peek(bide_future *f, int *status, bide_value *value)
 {
     if (!atomic_load_explicit(&f->settled, memory_order_acquire))
         return BIDE_EWOULDBLOCK;
-    if (status)
+    if (status) {
+        look_at(f);
         *status = f->status;
+    }
     if (value)
         *value = f->value;
     return 0;
@@ -163,5 +190,7 @@ bide_future_wait_blocking(bide_future *f, int64_t timeout)
             bide__parker_wait(&p, BIDE_FOREVER);
     }
     bide__parker_fini(&p);
+    if (!rc)
+        look_at(f);
     return rc;
 }

@@ -66,6 +66,7 @@ bide__loop_init(bide_loop *l)
     bide__list_init(&l->struck);
     bide__list_init(&l->slow.held);
     bide__list_init(&l->reports.pending);
+    bide__list_init(&l->reports.failed);
     atomic_init(&l->refs, 1);
     l->patience = BIDE__SPIN_MOST;
     l->now = l->virtual_clock ? 0 : (int64_t)uv_hrtime();

@@ -65,7 +65,8 @@ typedef struct bide__stall {
 /** What is to be reported: report.h. */
 typedef struct bide__reports {
     bide_link pending;
-    double tokens; /* reports that may be made now */
+    bide_link failed; /* tasks, by `ready`: forgotten.c */
+    double tokens;    /* reports that may be made now */
     int64_t refilled;
     unsigned missed; /* left out since the last one */
     atomic_uint_fast64_t slow_locks, stalls;

@@ -28,6 +28,13 @@ bide__report_allowed(bide_loop *l, int64_t now)
     return true;
 }
 
+/* Others than stalls, of which there are few: see bide__report_allowed. */
+static bool
+is_limited(const bide__report *r)
+{
+    return r->told.loop && r->told.kind != BIDE_REPORT_STALL;
+}
+
 bide__report *
 bide__report_new(bide_loop *l, int kind)
 {
@@ -36,7 +43,7 @@ bide__report_new(bide_loop *l, int kind)
         return NULL;
     r->told.loop = l;
     r->told.kind = kind;
-    if (kind == BIDE_REPORT_SLOW_LOCK)
+    if (is_limited(r))
         r->told.missed = l->reports.missed;
     return r;
 }
@@ -55,28 +62,6 @@ text_of(const bide__text *x)
     return x->at ? x->at : "";
 }
 
-void
-bide__report_send(bide__report *r)
-{
-    bide_loop *l = r->told.loop;
-    bool failed = false;
-    for (int i = 0; i < BIDE__REPORT_TEXTS; i++)
-        failed |= r->texts[i].failed;
-    if (failed) {
-        l->reports.missed++;
-        destroy(r);
-        return;
-    }
-    r->told.text = text_of(&r->texts[0]);
-    r->told.lock = text_of(&r->texts[1]);
-    r->told.holder = text_of(&r->texts[2]);
-    r->told.waiter = text_of(&r->texts[3]);
-    if (r->told.kind == BIDE_REPORT_SLOW_LOCK)
-        l->reports.missed = 0;
-    bide__list_append(&l->reports.pending, &r->link);
-    bide__loop_look_at(l, l->now);
-}
-
 static void
 print(const bide__text *x)
 {
@@ -86,6 +71,45 @@ print(const bide__text *x)
             return;
         done += (size_t)n;
     }
+}
+
+void
+bide__report_send(bide__report *r)
+{
+    bide_loop *l = r->told.loop;
+    bool failed = false;
+    for (int i = 0; i < BIDE__REPORT_TEXTS; i++)
+        failed |= r->texts[i].failed;
+    if (failed) {
+        if (l)
+            l->reports.missed++;
+        destroy(r);
+        return;
+    }
+    r->told.text = text_of(&r->texts[0]);
+    r->told.lock = text_of(&r->texts[1]);
+    r->told.holder = text_of(&r->texts[2]);
+    r->told.waiter = text_of(&r->texts[3]);
+    r->told.forgotten = text_of(&r->texts[4]);
+    if (!l) {
+        print(&r->texts[0]);
+        destroy(r);
+        return;
+    }
+    if (is_limited(r))
+        l->reports.missed = 0;
+    bide__list_append(&l->reports.pending, &r->link);
+    bide__loop_look_at(l, l->now);
+}
+
+void
+bide__report_end(bide__report *r)
+{
+    bide__text *x = &r->texts[0];
+    if (r->told.missed)
+        bide__text_add(x, " (%u reports before this left out)", r->told.missed);
+    bide__text_add(x, "\n");
+    bide__report_send(r);
 }
 
 void

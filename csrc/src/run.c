@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "blocking.h"
 #include "dump_signal.h"
+#include "forgotten.h"
 #include "grant.h"
 #include "inspector.h"
 #include "lookout.h"
@@ -155,8 +156,10 @@ bide_loop_close(bide_loop *l, int64_t grace,
     if (l->host.poll_end)
         l->host.poll_end(l->host.ctx);
     bide__inbox_drain(&l->inbox);
-    if (!forked)
-        bide__reports_deliver(l); /* of what was given back since the run */
+    if (!forked) {
+        bide__forgotten_close(l);
+        bide__reports_deliver(l); /* also of what was given back since */
+    }
     atomic_store(&l->closed, true);
     if (forked)
         uv_loop_fork(&l->uv);

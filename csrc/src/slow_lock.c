@@ -55,16 +55,6 @@ add_waiter(bide__text *x, const bide__report *r, size_t behind)
         bide__text_add(x, ", with %zu more behind it", behind);
 }
 
-static void
-finish(bide__report *r)
-{
-    bide__text *x = &r->texts[0];
-    if (r->told.missed)
-        bide__text_add(x, " (%u reports before this left out)", r->told.missed);
-    bide__text_add(x, "\n");
-    bide__report_send(r);
-}
-
 /* Counts one, and begins the report of it, if there may be one. */
 static bide__report *
 begin(bide_loop *l, const bide__held *h, int64_t now)
@@ -102,7 +92,7 @@ tell_held(bide_loop *l, bide__held *h, int64_t now, bool over)
         add_task(&r->texts[3], w->task);
         add_waiter(&r->texts[0], r, bide__list_count(waiters) - 1);
     }
-    finish(r);
+    bide__report_end(r);
 }
 
 /* `t` gets `h` after a wait that nobody has looked at. */
@@ -118,7 +108,7 @@ tell_waited(bide_loop *l, const bide__held *h, bide_task *t, int64_t now)
                    r->texts[3].at);
     bide__text_add(&r->texts[0], " gets after a wait of ");
     bide__phrase_seconds(&r->texts[0], r->told.waited);
-    finish(r);
+    bide__report_end(r);
 }
 
 /* -- as locks change hands ------------------------------------------------ */

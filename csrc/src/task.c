@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cycle.h"
+#include "forgotten.h"
 #include "list.h"
 #include "scope.h"
 #include "wait.h"
@@ -44,11 +45,11 @@ int
 bide_task_start(bide_task *t, bide_loop *l, bide_scope *group,
                 bide_token *token)
 {
+    t->loop = l; /* what is refused is not forgotten: bide_task_fini */
     if (atomic_load(&l->closed))
         return BIDE_ECLOSED;
     if (group && group->loop != l)
         return BIDE_EWRONGLOOP;
-    t->loop = l;
     t->scope = group ? group : &l->root;
     int rc = bide_scope_enter(&t->base, t, token);
     if (rc)
@@ -122,6 +123,34 @@ bide_task_finish(bide_task *t)
         l->stop = true;
 }
 
+void
+bide_task_finish_with(bide_task *t, int status)
+{
+    bool seen = !bide__list_empty(&t->joiners);
+    t->status = status;
+    bide_task_finish(t);
+    if (!seen && status < 0 && status != BIDE_ECANCELED)
+        bide__list_append(&t->loop->reports.failed, &t->ready);
+}
+
+int
+bide_task_status(bide_task *t)
+{
+    if (t->state != BIDE_TASK_DONE)
+        return BIDE_EWOULDBLOCK;
+    bide__forgotten_seen(t);
+    return t->status;
+}
+
+void
+bide_task_fini(bide_task *t)
+{
+    if (t->state == BIDE_TASK_NEW && !t->loop)
+        bide__forgotten_start(t);
+    else if (t->state == BIDE_TASK_DONE && bide__forgotten_seen(t))
+        bide__forgotten_failure(t);
+}
+
 /* -- what every task can wait for ----------------------------------------- */
 
 static const bide_wait_kind join_kind = {
@@ -159,8 +188,10 @@ bide_task_join(bide_task *t, bide_wait *w)
     int rc = bide__wait_refused(w->task);
     if (rc)
         return rc;
-    if (t->state == BIDE_TASK_DONE)
+    if (t->state == BIDE_TASK_DONE) {
+        bide__forgotten_seen(t);
         return bide__wait_done(w, &join_kind, t);
+    }
     if (bide__wait_is_cycle(w, &join_kind, t))
         return BIDE_EDEADLOCK;
     return bide__wait_park(w, &join_kind, t, &t->joiners);

@@ -28,7 +28,7 @@ local bide = {}
 
 ---What a run noticed of itself.
 ---@class bide.report
----@field kind "slow_lock" | "stall"
+---@field kind "slow_lock" | "stall" | "forgotten" The last: of tasks in C.
 ---@field text string All of it, as it was printed.
 ---@field lock? string Its type, name, and where it was made.
 ---@field holder? string The task, and where it waits, if it does.

@@ -50,6 +50,7 @@ bidelua_pushstalled(lua_State *L, bide_loop *loop)
 static const char *const kinds[] = {
     [BIDE_REPORT_SLOW_LOCK] = "slow_lock",
     [BIDE_REPORT_STALL] = "stall",
+    [BIDE_REPORT_FORGOTTEN] = "forgotten",
 };
 
 static void

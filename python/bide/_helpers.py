@@ -47,7 +47,8 @@ class Report:
     """What a runtime noticed of itself, handed to `on_report` of run().
 
     kind     "slow_lock": a lock was held, or waited for, too long; or "stall":
-             every task waits, and only another thread can wake one
+             every task waits, and only another thread can wake one; or
+             "forgotten": the failure of a task or future in C
     text     all of it, as it was printed
     lock     of a slow lock: its type, name, and where it was made
     holder   the task that holds it, and where that waits, if it does; or None

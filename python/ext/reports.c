@@ -77,6 +77,7 @@ bidepy_stall_text(bidepy_runtime *self)
 static const char *const kinds[] = {
     [BIDE_REPORT_SLOW_LOCK] = "slow_lock",
     [BIDE_REPORT_STALL] = "stall",
+    [BIDE_REPORT_FORGOTTEN] = "forgotten",
 };
 
 /* New: str, or None for none. */
