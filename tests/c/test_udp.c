@@ -206,7 +206,7 @@ sends_many(actor *x)
 {
     udp_pair *p = x->arg;
     static bide_message list[150];
-    static char text[150];
+    static char text[100150]; /* also for one that is too long */
 
     BEGIN(x);
     for (int i = 0; i < 150; i++) {
