@@ -3,10 +3,10 @@
  * at the count four times per threshold, and a count that stands still is a
  * step that lasts.
  *
- * What it adds up is its own time between two looks, at most twice what it
- * meant to sleep: when the machine or the process was stopped, that is no block
- * of the program's. Nor is time for which the loop's thread was ready and had
- * no processor.
+ * A block is what the loop's thread has run or slept since. Of the watchdog's
+ * own time between two looks at most twice what it meant to sleep counts: when
+ * the machine or the process was stopped, that is no block of the program's.
+ * Nor is time for which the thread was ready and had no processor.
  *
  * Invariants
  * - `mutex` guards the list, all watches in it, and what is sent to threads: a
@@ -23,9 +23,9 @@
 #include "block.h"
 #include "list.h"
 #include "loop.h"
-#include "run_delay.h"
 #include "setting.h"
 #include "signal_handler.h"
+#include "thread_time.h"
 #include "watchdog_signal.h"
 
 enum { LOOKS = 4, GROWTH = 4, BURST = 8 };
@@ -118,40 +118,59 @@ beat_of(bide_loop *l)
            atomic_load_explicit(&l->polls, memory_order_relaxed);
 }
 
+/* Whatever it does now begins with the next look. */
 static void
-begin_anew(bide__watched *w, uint64_t beat)
+begin_anew(bide__watched *w)
 {
-    w->beat = beat;
+    w->spell.begun = false;
     w->lasted = 0;
     w->nth = 0;
     w->next = w->how.threshold;
-    w->delayed = -1;
 }
 
-/* Ready without a processor since the last look. */
-static int64_t
-starved(bide__watched *w)
+/* A step of which nothing is known yet. */
+static void
+meet(bide_loop *l)
 {
-    int64_t now = bide__run_delay(w->tid);
-    int64_t since = w->delayed < 0 ? 0 : now - w->delayed;
-    w->delayed = now;
-    return since;
+    bide__watched *w = &l->watched;
+    bide__thread_time now;
+    begin_anew(w);
+    w->beat = beat_of(l);
+    bide__thread_time_begin(w->thread, w->tid, &now);
+    bide__spell_begin(&w->spell, &now);
+}
+
+/* Whether it is at the step that it was at when last seen. Until the time has
+ * been read, it may have come to the next. */
+static bool
+lasts(bide_loop *l, int64_t passed)
+{
+    bide__watched *w = &l->watched;
+    bide__thread_time now;
+    if (!w->spell.begun || beat_of(l) != w->beat)
+        return false;
+    bide__thread_time_read(w->thread, w->tid, &now);
+    if (beat_of(l) != w->beat)
+        return false;
+    w->lasted = bide__spell_add(&w->spell, passed, &now);
+    return true;
 }
 
 static void
 look(bide_loop *l, int64_t passed)
 {
     bide__watched *w = &l->watched;
-    uint64_t beat = beat_of(l);
     w->tokens += (double)passed * REFILL;
     if (w->tokens > BURST)
         w->tokens = BURST;
-    if (!w->running || atomic_load(&w->idle) || beat != w->beat) {
-        begin_anew(w, beat);
+    if (!w->running || atomic_load(&w->idle)) {
+        begin_anew(w);
         return;
     }
-    int64_t idle = starved(w);
-    w->lasted += idle < passed ? passed - idle : 0;
+    if (!lasts(l, passed)) {
+        meet(l);
+        return;
+    }
     if (w->lasted < w->next)
         return;
     if (w->nth++ == 0)
@@ -256,7 +275,7 @@ take_in(bide__watched *w)
     uv_mutex_lock(&dog.mutex);
     bide__list_append(&dog.list, &w->link);
     w->tokens = BURST;
-    begin_anew(w, 0);
+    begin_anew(w);
     set_interval();
     uv_cond_signal(&dog.changed);
     uv_mutex_unlock(&dog.mutex);
@@ -298,7 +317,7 @@ bide__watchdog_enter(bide_loop *l)
     w->thread = pthread_self();
     w->tid = bide__thread_number();
     w->running = true;
-    begin_anew(w, beat_of(l));
+    begin_anew(w);
     atomic_store(&w->idle, false);
     uv_mutex_unlock(&dog.mutex);
     return 0;

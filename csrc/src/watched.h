@@ -12,6 +12,7 @@
 
 #include "bide.h"
 #include "lock.h"
+#include "thread_time.h"
 
 struct bide__delivery;
 struct bide__sight;
@@ -22,13 +23,13 @@ typedef struct bide__watched {
     bool running;
     pthread_t thread;
     long tid;
-    uint64_t beat;   /* resumes and polls when it last looked */
-    int64_t lasted;  /* how long these have not changed */
-    int64_t delayed; /* as of the system's count, see bide__run_delay */
-    int64_t next;    /* report when it has lasted that long */
-    unsigned nth;    /* reports of this block so far */
-    unsigned missed; /* reports left out since the last one */
-    double tokens;   /* reports that may be made now */
+    uint64_t beat;     /* resumes and polls when it last looked */
+    bide__spell spell; /* since these have not changed */
+    int64_t lasted;    /* of it, what counts */
+    int64_t next;      /* report when it has lasted that long */
+    unsigned nth;      /* reports of this block so far */
+    unsigned missed;   /* reports left out since the last one */
+    double tokens;     /* reports that may be made now */
 
     /* A trace that comes late: see bide_loop_trace. */
     bide__lock lock;

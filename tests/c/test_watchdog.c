@@ -88,13 +88,13 @@ test_watchdog_reports_a_block_while_it_lasts(void **state)
     a->task.site = (bide_site){"app.c", 12};
     uint64_t id = a->task.id;
     world_run(&wd);
+    world_end(&wd);
     assert_int_equal(d.last.task, id);
     assert_string_equal(d.last.name, "busy");
     assert_string_equal(d.last.file, "app.c");
     assert_int_equal(d.last.line, 12);
     assert_int_equal(d.last.nth, 1);
     assert_true(d.last.lasted >= 10 * MS);
-    world_end(&wd);
 }
 
 static void
@@ -132,13 +132,13 @@ test_watchdog_reports_a_long_block_again_ever_later(void **state)
     dog_begin(&wd, &d, &o);
     actor_spawn(&wd, "busy", blocks, NULL)->n = 3;
     world_run(&wd);
+    bide_loop_counts counts;
+    bide_loop_count(wd.loop, &counts);
+    world_end(&wd);
     assert_int_equal(d.last.nth, 3);
     assert_true(d.lasted[1] >= 4 * d.lasted[0]);
     assert_true(d.lasted[2] >= 4 * d.lasted[1]);
-    bide_loop_counts counts;
-    bide_loop_count(wd.loop, &counts);
     assert_int_equal(counts.blocks, 1);
-    world_end(&wd);
 }
 
 static void
@@ -179,8 +179,8 @@ test_watchdog_leaves_reports_out_when_there_are_many(void **state)
     dog_begin(&wd, &d, &o);
     actor_spawn(&wd, "a", blocks_often, NULL);
     world_run(&wd);
-    assert_true(atomic_load(&d.reports) <= 9);
     world_end(&wd);
+    assert_true(atomic_load(&d.reports) <= 9);
 }
 
 static void
