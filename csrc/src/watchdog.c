@@ -213,6 +213,8 @@ begin(void)
     bide__watchdog_forked();
 }
 
+static uv_once_t once = UV_ONCE_INIT;
+
 static void
 begin_once(void)
 {
@@ -303,7 +305,6 @@ put_out(bide__watched *w)
 int
 bide__watchdog_enter(bide_loop *l)
 {
-    static uv_once_t once = UV_ONCE_INIT;
     bide__watched *w = &l->watched;
     if (w->how.threshold == BIDE_FOREVER)
         return 0;
@@ -338,10 +339,12 @@ void
 bide__watchdog_forget(bide_loop *l)
 {
     bide__watched *w = &l->watched;
-    if (!bide__list_linked(&w->link) || l->fork_count != bide__fork_count)
+    if (w->how.threshold == BIDE_FOREVER || l->fork_count != bide__fork_count)
         return;
+    uv_once(&once, begin_once);
     uv_mutex_lock(&dog.life);
-    put_out(w);
+    if (bide__list_linked(&w->link)) /* it has run */
+        put_out(w);
     uv_mutex_unlock(&dog.life);
 }
 
