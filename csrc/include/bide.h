@@ -396,6 +396,9 @@ BIDE_API int bide_stall_text(bide_loop *l, char **out);
 
 enum { BIDE_REPORT_SLOW_LOCK, BIDE_REPORT_STALL, BIDE_REPORT_FORGOTTEN };
 
+/** A kind of report as one word: "slow_lock"; "unknown" for none of these. */
+BIDE_API const char *bide_report_name(int kind);
+
 /** What a loop reports of itself while it runs: see `slow_lock` and `stall` of
  * its options. A lock (mutex, read or write lock, permits of a task's) that
  * goes on being held is reported again, each time after four times as long. A

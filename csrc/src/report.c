@@ -28,6 +28,18 @@ bide__report_allowed(bide_loop *l, int64_t now)
     return true;
 }
 
+const char *
+bide_report_name(int kind)
+{
+    static const char *const names[] = {
+        [BIDE_REPORT_SLOW_LOCK] = "slow_lock",
+        [BIDE_REPORT_STALL] = "stall",
+        [BIDE_REPORT_FORGOTTEN] = "forgotten",
+    };
+    size_t count = sizeof names / sizeof *names;
+    return kind >= 0 && (size_t)kind < count ? names[kind] : "unknown";
+}
+
 /* Others than stalls, of which there are few: see bide__report_allowed. */
 static bool
 is_limited(const bide__report *r)

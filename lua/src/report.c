@@ -47,14 +47,8 @@ bidelua_pushstalled(lua_State *L, bide_loop *loop)
 
 /* -- reports, to Lua ------------------------------------------------------ */
 
-static const char *const kinds[] = {
-    [BIDE_REPORT_SLOW_LOCK] = "slow_lock",
-    [BIDE_REPORT_STALL] = "stall",
-    [BIDE_REPORT_FORGOTTEN] = "forgotten",
-};
-
-static void
-set_text(lua_State *L, const char *key, const char *text)
+void
+bidelua_settext(lua_State *L, const char *key, const char *text)
 {
     if (text[0] == 0)
         return;
@@ -63,14 +57,16 @@ set_text(lua_State *L, const char *key, const char *text)
 }
 
 static void
-push_report(lua_State *L, const bide_report *r)
+push_report(lua_State *L, const void *report)
 {
+    const bide_report *r = report;
+
     lua_createtable(L, 0, 8);
-    set_text(L, "kind", kinds[r->kind]);
-    set_text(L, "text", r->text);
-    set_text(L, "lock", r->lock);
-    set_text(L, "holder", r->holder);
-    set_text(L, "waiter", r->waiter);
+    bidelua_settext(L, "kind", bide_report_name(r->kind));
+    bidelua_settext(L, "text", r->text);
+    bidelua_settext(L, "lock", r->lock);
+    bidelua_settext(L, "holder", r->holder);
+    bidelua_settext(L, "waiter", r->waiter);
     lua_pushnumber(L, (lua_Number)r->held / 1e9);
     lua_setfield(L, -2, "held");
     lua_pushnumber(L, (lua_Number)r->waited / 1e9);
@@ -81,7 +77,9 @@ push_report(lua_State *L, const bide_report *r)
 
 typedef struct call {
     bidelua_state *S;
-    const bide_report *report;
+    const char *name;
+    void (*push)(lua_State *L, const void *report);
+    const void *report;
 } call;
 
 static int
@@ -90,26 +88,32 @@ call_handler(lua_State *L)
     call *c = lua_touserdata(L, 1);
 
     bidelua_pushvault(L, c->S, BIDELUA_HANDLERS);
-    if (lua_getfield(L, -1, "report") == LUA_TNIL)
+    if (lua_getfield(L, -1, c->name) == LUA_TNIL)
         return 0;
-    push_report(L, c->report);
+    c->push(L, c->report);
     lua_call(L, 1, 0);
     return 0;
 }
 
 void
+bidelua_tell(bidelua_state *S, const char *name,
+             void (*push)(lua_State *L, const void *report), const void *report)
+{
+    call c = {S, name, push, report};
+
+    bidelua_protect(S, call_handler, &c);
+}
+
+void
 bidelua_reported(void *ctx, const bide_report *r)
 {
-    call c = {((bidelua_runtime *)ctx)->S, r};
-
-    bidelua_protect(c.S, call_handler, &c);
+    bidelua_tell(((bidelua_runtime *)ctx)->S, "report", push_report, r);
 }
 
 /* -- options of bide.run -------------------------------------------------- */
 
-/* Seconds, or false for never; true stands for `usual` ns, if that is not 0. */
-static int64_t
-limit_field(lua_State *L, int arg, const char *key, int64_t usual)
+int64_t
+bidelua_limitfield(lua_State *L, int arg, const char *key, int64_t usual)
 {
     int64_t limit = 0;
 
@@ -129,19 +133,26 @@ limit_field(lua_State *L, int arg, const char *key, int64_t usual)
 }
 
 void
+bidelua_readhandler(lua_State *L, bidelua_state *S, int arg, const char *key,
+                    const char *name)
+{
+    bidelua_pushvault(L, S, BIDELUA_HANDLERS);
+    if (lua_isnoneornil(L, arg))
+        lua_pushnil(L);
+    else if (lua_getfield(L, arg, key) != LUA_TNIL &&
+             lua_type(L, -1) != LUA_TFUNCTION)
+        luaL_error(L, "bide.run: option '%s' must be a function", key);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}
+
+void
 bidelua_reports_read(lua_State *L, bidelua_state *S, int arg,
                      bide_loop_options *o)
 {
-    bidelua_pushvault(L, S, BIDELUA_HANDLERS);
-    if (lua_isnoneornil(L, arg)) {
-        lua_pushnil(L);
-    } else {
-        o->slow_lock = limit_field(L, arg, "slow_lock", SLOW);
-        o->stall = limit_field(L, arg, "stall", 0);
-        if (lua_getfield(L, arg, "on_report") != LUA_TNIL &&
-            lua_type(L, -1) != LUA_TFUNCTION)
-            luaL_error(L, "bide.run: option 'on_report' must be a function");
+    if (!lua_isnoneornil(L, arg)) {
+        o->slow_lock = bidelua_limitfield(L, arg, "slow_lock", SLOW);
+        o->stall = bidelua_limitfield(L, arg, "stall", 0);
     }
-    lua_setfield(L, -2, "report");
-    lua_pop(L, 1);
+    bidelua_readhandler(L, S, arg, "on_report", "report");
 }

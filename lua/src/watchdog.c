@@ -4,7 +4,9 @@
  * hook, which fires at the VM's next instruction or return: at once in Lua
  * code, when it returns in a function in C. */
 
-#include "bidelua.h"
+#include "report.h"
+
+enum { USUAL = 100000000 }; /* ns */
 
 /* -- the traceback -------------------------------------------------------- */
 
@@ -56,28 +58,20 @@ bidelua_trace(void *ctx, bool here, char *out, size_t size)
 /* -- the report ----------------------------------------------------------- */
 
 static void
-set_text(lua_State *L, const char *key, const char *text)
+push_report(lua_State *L, const void *report)
 {
-    if (text[0] == 0)
-        return;
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, key);
-}
-
-static void
-push_report(lua_State *L, const bide_block *b)
-{
+    const bide_block *b = report;
     char text[10240];
 
     lua_createtable(L, 0, 7);
-    set_text(L, "task", b->name);
+    bidelua_settext(L, "task", b->name);
     if (b->file[0]) {
         lua_pushfstring(L, "%s:%d", b->file, b->line);
         lua_setfield(L, -2, "site");
     }
-    set_text(L, "trace", b->trace);
+    bidelua_settext(L, "trace", b->trace);
     bide_block_text(b, text, sizeof text);
-    set_text(L, "text", text);
+    bidelua_settext(L, "text", text);
     lua_pushnumber(L, (lua_Number)b->lasted / 1e9);
     lua_setfield(L, -2, "seconds");
     lua_pushinteger(L, b->nth);
@@ -86,46 +80,13 @@ push_report(lua_State *L, const bide_block *b)
     lua_setfield(L, -2, "missed");
 }
 
-typedef struct report {
-    bidelua_state *S;
-    const bide_block *block;
-} report;
-
-static int
-call_handler(lua_State *L)
-{
-    report *r = lua_touserdata(L, 1);
-
-    bidelua_pushvault(L, r->S, BIDELUA_HANDLERS);
-    if (lua_getfield(L, -1, "blocked") == LUA_TNIL)
-        return 0;
-    push_report(L, r->block);
-    lua_call(L, 1, 0);
-    return 0;
-}
-
 void
 bidelua_blocked(void *ctx, const bide_block *b)
 {
-    report r = {((bidelua_runtime *)ctx)->S, b};
-
-    bidelua_protect(r.S, call_handler, &r);
+    bidelua_tell(((bidelua_runtime *)ctx)->S, "blocked", push_report, b);
 }
 
 /* -- options of bide.run -------------------------------------------------- */
-
-static void
-read_threshold(lua_State *L, bide_watchdog *out)
-{
-    if (lua_isboolean(L, -1)) {
-        out->threshold = lua_toboolean(L, -1) ? 100000000 : BIDE_FOREVER;
-    } else if (!lua_isnil(L, -1)) {
-        if (!lua_isnumber(L, -1) || !(lua_tonumber(L, -1) > 0))
-            luaL_error(L, "bide.run: option 'watchdog' must be seconds > 0, "
-                          "true or false");
-        out->threshold = bidelua_checkseconds(L, -1);
-    }
-}
 
 static void
 read_signal(lua_State *L, bide_watchdog *out)
@@ -145,23 +106,13 @@ void
 bidelua_watchdog_read(lua_State *L, bidelua_state *S, int arg,
                       bide_loop_options *o)
 {
-    if (lua_isnoneornil(L, arg)) {
-        bidelua_pushvault(L, S, BIDELUA_HANDLERS);
-        lua_pushnil(L);
-        lua_setfield(L, -2, "blocked");
-        lua_pop(L, 1);
-        return;
+    if (!lua_isnoneornil(L, arg)) {
+        lua_getfield(L, arg, "debug");
+        o->debug = lua_toboolean(L, -1);
+        o->watchdog.threshold = bidelua_limitfield(L, arg, "watchdog", USUAL);
+        lua_getfield(L, arg, "watchdog_signal");
+        read_signal(L, &o->watchdog);
+        lua_pop(L, 2);
     }
-    lua_getfield(L, arg, "debug");
-    o->debug = lua_toboolean(L, -1);
-    lua_getfield(L, arg, "watchdog");
-    read_threshold(L, &o->watchdog);
-    lua_getfield(L, arg, "watchdog_signal");
-    read_signal(L, &o->watchdog);
-    bidelua_pushvault(L, S, BIDELUA_HANDLERS);
-    if (lua_getfield(L, arg, "on_blocked") != LUA_TNIL &&
-        lua_type(L, -1) != LUA_TFUNCTION)
-        luaL_error(L, "bide.run: option 'on_blocked' must be a function");
-    lua_setfield(L, -2, "blocked");
-    lua_pop(L, 4);
+    bidelua_readhandler(L, S, arg, "on_blocked", "blocked");
 }

@@ -74,19 +74,25 @@ bidepy_stall_text(bidepy_runtime *self)
 
 /* -- reports, to Python --------------------------------------------------- */
 
-static const char *const kinds[] = {
-    [BIDE_REPORT_SLOW_LOCK] = "slow_lock",
-    [BIDE_REPORT_STALL] = "stall",
-    [BIDE_REPORT_FORGOTTEN] = "forgotten",
-};
-
-/* New: str, or None for none. */
-static PyObject *
-text_or_none(const char *s)
+PyObject *
+bidepy_text_or_none(const char *s)
 {
     if (!s[0])
         Py_RETURN_NONE;
     return PyUnicode_DecodeUTF8(s, (Py_ssize_t)strlen(s), "replace");
+}
+
+void
+bidepy_tell(PyObject *handler, PyObject *report, const char *message)
+{
+    PyObject *done = report ? PyObject_CallOneArg(handler, report) : NULL;
+    Py_XDECREF(report);
+    Py_XDECREF(done);
+    if (done)
+        return;
+    PyObject *exc = bidepy_fetch();
+    bidepy_report(exc, message, handler);
+    Py_DECREF(exc);
 }
 
 /* New: the bide.Report. */
@@ -94,15 +100,16 @@ static PyObject *
 report_of(const bide_report *r)
 {
     PyObject *module = PyImport_ImportModule("bide._helpers");
-    PyObject *text = text_or_none(r->text);
-    PyObject *lock = text_or_none(r->lock);
-    PyObject *holder = text_or_none(r->holder);
-    PyObject *waiter = text_or_none(r->waiter);
+    PyObject *text = bidepy_text_or_none(r->text);
+    PyObject *lock = bidepy_text_or_none(r->lock);
+    PyObject *holder = bidepy_text_or_none(r->holder);
+    PyObject *waiter = bidepy_text_or_none(r->waiter);
     PyObject *report = NULL;
     if (module && text && lock && holder && waiter)
-        report = PyObject_CallMethod(
-            module, "Report", "sOOOOddI", kinds[r->kind], text, lock, holder,
-            waiter, (double)r->held / 1e9, (double)r->waited / 1e9, r->missed);
+        report = PyObject_CallMethod(module, "Report", "sOOOOddI",
+                                     bide_report_name(r->kind), text, lock,
+                                     holder, waiter, (double)r->held / 1e9,
+                                     (double)r->waited / 1e9, r->missed);
     Py_XDECREF(waiter);
     Py_XDECREF(holder);
     Py_XDECREF(lock);
@@ -117,16 +124,7 @@ bidepy_reported(void *ctx, const bide_report *r)
     bidepy_runtime *self = ctx;
     if (!self->on_report)
         return;
-    PyObject *report = report_of(r);
-    PyObject *done =
-        report ? PyObject_CallOneArg(self->on_report, report) : NULL;
-    Py_XDECREF(report);
-    Py_XDECREF(done);
-    if (done)
-        return;
-    PyObject *exc = bidepy_fetch();
-    bidepy_report(exc, "in on_report of bide.run()", self->on_report);
-    Py_DECREF(exc);
+    bidepy_tell(self->on_report, report_of(r), "in on_report of bide.run()");
 }
 
 /* -- arguments ------------------------------------------------------------ */

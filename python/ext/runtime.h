@@ -129,6 +129,14 @@ void bidepy_what(void *ctx, bide_task *t, char *out, size_t size);
 size_t bidepy_others(void *ctx, char *out, size_t size);
 void bidepy_reported(void *ctx, const bide_report *r);
 
+/** New: `s` as str, or None where it is empty. NULL with an exception. */
+PyObject *bidepy_text_or_none(const char *s);
+
+/** Calls a handler that the program gave, borrowed, with `report`: taken over,
+ * NULL with an exception for one that could not be made. What is raised is
+ * reported with `message`. */
+void bidepy_tell(PyObject *handler, PyObject *report, const char *message);
+
 /** Reads the arguments slow_lock and stall (seconds, a bool or None) and
  * on_report of run(), each borrowed, may be NULL. 0, or -1 with an exception.
  */

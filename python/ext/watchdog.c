@@ -13,15 +13,6 @@ bidepy_trace(void *ctx, bool here, char *out, size_t size)
 
 /* -- the report ----------------------------------------------------------- */
 
-/* New: str, or None for none. */
-static PyObject *
-text_or_none(const char *s)
-{
-    if (!s[0])
-        Py_RETURN_NONE;
-    return PyUnicode_DecodeUTF8(s, (Py_ssize_t)strlen(s), "replace");
-}
-
 /* New: the bide.BlockedStep. */
 static PyObject *
 report_of(const bide_block *b)
@@ -31,10 +22,10 @@ report_of(const bide_block *b)
     if (b->file[0])
         snprintf(site, sizeof site, "%s:%d", b->file, b->line);
     PyObject *module = PyImport_ImportModule("bide._helpers");
-    PyObject *name = text_or_none(b->name);
-    PyObject *where = text_or_none(site);
-    PyObject *trace = text_or_none(b->trace);
-    PyObject *whole = text_or_none(text);
+    PyObject *name = bidepy_text_or_none(b->name);
+    PyObject *where = bidepy_text_or_none(site);
+    PyObject *trace = bidepy_text_or_none(b->trace);
+    PyObject *whole = bidepy_text_or_none(text);
     PyObject *report = NULL;
     if (module && name && where && trace && whole)
         report = PyObject_CallMethod(module, "BlockedStep", "OOdIIOO", name,
@@ -54,16 +45,7 @@ bidepy_blocked(void *ctx, const bide_block *b)
     bidepy_runtime *self = ctx;
     if (!self->on_blocked)
         return;
-    PyObject *report = report_of(b);
-    PyObject *done =
-        report ? PyObject_CallOneArg(self->on_blocked, report) : NULL;
-    Py_XDECREF(report);
-    Py_XDECREF(done);
-    if (done)
-        return;
-    PyObject *exc = bidepy_fetch();
-    bidepy_report(exc, "in on_blocked of bide.run()", self->on_blocked);
-    Py_DECREF(exc);
+    bidepy_tell(self->on_blocked, report_of(b), "in on_blocked of bide.run()");
 }
 
 /* -- arguments ------------------------------------------------------------ */
