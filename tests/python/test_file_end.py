@@ -10,6 +10,7 @@ import pytest
 
 import bide
 from bide import fs
+from descriptors import descriptors
 
 
 def run(coro, **options):
@@ -109,7 +110,6 @@ def test_file_work_queued_at_the_end_is_not_lost(tmp_path):
 
 def test_file_left_open_is_closed_at_the_end(tmp_path):
     block = b"x" * 128 * 1024
-    before = len(os.listdir("/proc/self/fd"))
 
     async def main():
         f = await bide.open_file(tmp_path / "a", "wb")
@@ -117,11 +117,7 @@ def test_file_left_open_is_closed_at_the_end(tmp_path):
         with pytest.warns(ResourceWarning, match="unclosed"):
             del f
 
-    async def nothing():
-        pass
-
-    run(nothing())
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     run(main())
     assert (tmp_path / "a").read_bytes() == block
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before

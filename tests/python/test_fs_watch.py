@@ -1,4 +1,3 @@
-import gc
 import os
 import resource
 import subprocess
@@ -8,6 +7,7 @@ import pytest
 
 import bide
 from bide import fs
+from descriptors import descriptors
 from sweep import cancel_at_every_park
 
 
@@ -38,15 +38,6 @@ def d(tmp_path):
     folder = tmp_path / "d"
     folder.mkdir()
     return folder
-
-
-def descriptors():
-    async def nothing():
-        pass
-
-    run(nothing())  # libuv opens a few once, for good
-    gc.collect()  # what earlier tests left to the collector
-    return len(os.listdir("/proc/self/fd"))
 
 
 def test_fs_watch_tells_what_changes(d):

@@ -1,7 +1,6 @@
 """Files sent to streams, plain ones and those of TLS."""
 
 import errno
-import gc
 import os
 import resource
 import socket
@@ -10,6 +9,7 @@ import struct
 import pytest
 
 import bide
+from descriptors import descriptors
 from sweep import cancel_at_every_park, settle
 from test_tcp import pair, read_all
 from tls_support import pair as tls_pair
@@ -35,12 +35,6 @@ def with_file(path, content, test, make_pair=pair):
     before = descriptors()
     bide.run(main())
     assert descriptors() == before
-
-
-def descriptors():
-    bide.run(settle())  # libuv opens a few once, for good
-    gc.collect()  # what earlier tests left to the collector
-    return len(os.listdir("/proc/self/fd"))
 
 
 async def _send(stream, file, *args):
