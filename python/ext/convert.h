@@ -83,6 +83,18 @@ int bidepy_parse(const bidepy_signature *sig, PyObject *const *args,
 int bidepy_parse_tuple(const bidepy_signature *sig, PyObject *args,
                        PyObject *kwargs, PyObject **out);
 
+/** The only argument of a method that takes it by position or by its name:
+ * borrowed, or NULL with TypeError. */
+static inline PyObject *
+bidepy_parse_one(const bidepy_signature *sig, PyObject *const *args,
+                 Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *in[1];
+    if (nargs == 1 && !kwnames)
+        return args[0];
+    return bidepy_parse(sig, args, nargs, kwnames, in) ? NULL : in[0];
+}
+
 /** A METH_FASTCALL function in a table of methods. */
 #define BIDEPY_METHOD(f) ((PyCFunction)(void (*)(void))(f))
 

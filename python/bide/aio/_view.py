@@ -70,7 +70,7 @@ class TaskView(asyncio.Future[Any]):
     def get_name(self) -> str:
         return self._task.name
 
-    def set_name(self, value: object) -> None:
+    def set_name(self, value: object, /) -> None:
         self._task.name = str(value)
 
     def get_stack(self, *, limit: int | None = None) -> list[Any]:
@@ -80,10 +80,10 @@ class TaskView(asyncio.Future[Any]):
                     file: Any | None = None) -> None:
         print(repr(self), file=file)
 
-    def set_result(self, result: object) -> None:
+    def set_result(self, result: object, /) -> None:
         raise RuntimeError("Task does not support set_result operation")
 
-    def set_exception(self, exception: object) -> None:
+    def set_exception(self, exception: object, /) -> None:
         raise RuntimeError("Task does not support set_exception operation")
 
     def _settle(self, outcome: str, value: Any) -> None:

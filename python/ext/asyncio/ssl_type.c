@@ -91,17 +91,27 @@ process_outgoing(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
-write_appdata(PyObject *self, PyObject *list)
+write_appdata(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
 {
-    if (bidepy_ssl_need(of(self)))
+    static const char *const names[] = {"list_of_data", NULL};
+    static const bidepy_signature sig = {"writelines", names, 1, 1};
+    PyObject *list = bidepy_parse_one(&sig, args, nargs, kwnames);
+    if (!list || bidepy_ssl_need(of(self)))
         return NULL;
     return none_if(bidepy_ssl_send_list(of(self), list));
 }
 
 /* `write` of the transport that the application has. */
 static PyObject *
-app_write(PyObject *self, PyObject *data)
+app_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
 {
+    static const char *const names[] = {"data", NULL};
+    static const bidepy_signature sig = {"write", names, 1, 1};
+    PyObject *data = bidepy_parse_one(&sig, args, nargs, kwnames);
+    if (!data)
+        return NULL;
     if (!PyBytes_Check(data) && !PyByteArray_Check(data) &&
         !PyMemoryView_Check(data)) {
         PyErr_Format(PyExc_TypeError,
@@ -193,8 +203,11 @@ static PyMethodDef methods[] = {
     {"_do_read", do_read, METH_NOARGS, NULL},
     {"_do_write", do_write, METH_NOARGS, NULL},
     {"_process_outgoing", process_outgoing, METH_NOARGS, NULL},
-    {"_app_write", app_write, METH_O, NULL},
-    {"_write_appdata", write_appdata, METH_O, NULL},
+    {"_app_write", BIDEPY_METHOD(app_write), METH_FASTCALL | METH_KEYWORDS,
+     "_app_write($self, data)\n--\n\n"},
+    {"_write_appdata", BIDEPY_METHOD(write_appdata),
+     METH_FASTCALL | METH_KEYWORDS,
+     "_write_appdata($self, list_of_data)\n--\n\n"},
     {NULL, NULL, 0, NULL}};
 
 #define MEMBER(name, kind, field)                                              \

@@ -144,6 +144,16 @@ feed_data(PyObject *self, PyObject *data)
                         (size_t)PyBytes_GET_SIZE(data)));
 }
 
+static PyObject *
+reader_feed_data(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                 PyObject *kwnames)
+{
+    static const char *const names[] = {"data", NULL};
+    static const bidepy_signature sig = {"feed_data", names, 1, 1};
+    PyObject *data = bidepy_parse_one(&sig, args, nargs, kwnames);
+    return data ? feed_data(self, data) : NULL;
+}
+
 /* New: the reader, or None. */
 static PyObject *
 reader_of(PyObject *protocol, const bidepy_net *net)
@@ -157,9 +167,13 @@ reader_of(PyObject *protocol, const bidepy_net *net)
 }
 
 static PyObject *
-data_received(PyObject *self, PyObject *data)
+data_received(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
 {
-    bidepy_state *st = bidepy_stream_state(self);
+    static const char *const names[] = {"data", NULL};
+    static const bidepy_signature sig = {"data_received", names, 1, 1};
+    PyObject *data = bidepy_parse_one(&sig, args, nargs, kwnames);
+    bidepy_state *st = data ? bidepy_stream_state(self) : NULL;
     PyObject *reader = st ? reader_of(self, st->net) : NULL;
     if (!reader || reader == Py_None)
         return reader;
@@ -397,7 +411,8 @@ wait_for_data(PyObject *self, PyObject *function)
 #define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
 
 PyMethodDef bidepy_stream_reader_methods[] = {
-    {"feed_data", feed_data, METH_O, "feed_data($self, data)\n--\n\n"},
+    {"feed_data", BIDEPY_METHOD(reader_feed_data), KEYWORDS,
+     "feed_data($self, data)\n--\n\nAppend to what is to be read."},
     {"read", BIDEPY_METHOD(reader_read), KEYWORDS,
      "read($self, n=-1)\n--\n\nRead up to `n` bytes, or all until EOF."},
     {"readexactly", BIDEPY_METHOD(reader_readexactly), KEYWORDS,
@@ -407,6 +422,6 @@ PyMethodDef bidepy_stream_reader_methods[] = {
     {NULL, NULL, 0, NULL}};
 
 PyMethodDef bidepy_stream_protocol_methods[] = {
-    {"data_received", data_received, METH_O,
-     "data_received($self, data)\n--\n\n"},
+    {"data_received", BIDEPY_METHOD(data_received), KEYWORDS,
+     "data_received($self, data)\n--\n\nFeed the reader."},
     {NULL, NULL, 0, NULL}};

@@ -25,9 +25,13 @@ none_if(int rc)
 /* -- writing -------------------------------------------------------------- */
 
 static PyObject *
-writer_write(PyObject *self, PyObject *data)
+writer_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames)
 {
-    bidepy_state *st = bidepy_stream_state(self);
+    static const char *const names[] = {"data", NULL};
+    static const bidepy_signature sig = {"write", names, 1, 1};
+    PyObject *data = bidepy_parse_one(&sig, args, nargs, kwnames);
+    bidepy_state *st = data ? bidepy_stream_state(self) : NULL;
     PyObject *transport =
         st ? bidepy_net_get(self, st->net->str._transport) : NULL;
     if (!transport)
@@ -115,7 +119,8 @@ writer_drain(PyObject *self, PyObject *unused)
 /* -- the types ------------------------------------------------------------ */
 
 static PyMethodDef writer_methods[] = {
-    {"write", writer_write, METH_O, "write($self, data)\n--\n\n"},
+    {"write", BIDEPY_METHOD(writer_write), METH_FASTCALL | METH_KEYWORDS,
+     "write($self, data)\n--\n\nSend bytes, or queue them."},
     {"drain", writer_drain, METH_NOARGS,
      "drain($self)\n--\n\nWait until there is room to write."},
     {NULL, NULL, 0, NULL}};

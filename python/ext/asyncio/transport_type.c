@@ -47,8 +47,14 @@ is_reading(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
-set_protocol(PyObject *self, PyObject *protocol)
+set_protocol(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames)
 {
+    static const char *const names[] = {"protocol", NULL};
+    static const bidepy_signature sig = {"set_protocol", names, 1, 1};
+    PyObject *protocol = bidepy_parse_one(&sig, args, nargs, kwnames);
+    if (!protocol)
+        return NULL;
     return none_if(bidepy_transport_set_protocol(of(self), protocol));
 }
 
@@ -104,15 +110,23 @@ start_reading(PyObject *self, PyObject *unused)
 /* -- writing -------------------------------------------------------------- */
 
 static PyObject *
-transport_write(PyObject *self, PyObject *data)
+transport_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
 {
-    return none_if(bidepy_transport_write(of(self), data));
+    static const char *const names[] = {"data", NULL};
+    static const bidepy_signature sig = {"write", names, 1, 1};
+    PyObject *data = bidepy_parse_one(&sig, args, nargs, kwnames);
+    return data ? none_if(bidepy_transport_write(of(self), data)) : NULL;
 }
 
 static PyObject *
-writelines(PyObject *self, PyObject *list)
+writelines(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+           PyObject *kwnames)
 {
-    return none_if(bidepy_transport_writelines(of(self), list));
+    static const char *const names[] = {"list_of_data", NULL};
+    static const bidepy_signature sig = {"writelines", names, 1, 1};
+    PyObject *list = bidepy_parse_one(&sig, args, nargs, kwnames);
+    return list ? none_if(bidepy_transport_writelines(of(self), list)) : NULL;
 }
 
 static PyObject *
@@ -320,25 +334,39 @@ static PyMethodDef methods[] = {
     {"get_extra_info", BIDEPY_METHOD(get_extra_info), FASTCALL,
      "get_extra_info($self, name, default=None)\n--\n\n"
      "What is known of the connection: socket, sockname, peername, ..."},
-    {"is_closing", is_closing, METH_NOARGS, NULL},
-    {"is_reading", is_reading, METH_NOARGS, NULL},
-    {"set_protocol", set_protocol, METH_O, NULL},
-    {"get_protocol", get_protocol, METH_NOARGS, NULL},
-    {"pause_reading", pause_reading, METH_NOARGS, NULL},
-    {"resume_reading", resume_reading, METH_NOARGS, NULL},
+    {"is_closing", is_closing, METH_NOARGS,
+     "is_closing($self)\n--\n\nWhether it is closing or closed."},
+    {"is_reading", is_reading, METH_NOARGS,
+     "is_reading($self)\n--\n\nWhether data arrives."},
+    {"set_protocol", BIDEPY_METHOD(set_protocol), FASTCALL,
+     "set_protocol($self, protocol)\n--\n\nHave another protocol."},
+    {"get_protocol", get_protocol, METH_NOARGS,
+     "get_protocol($self)\n--\n\nThe present protocol."},
+    {"pause_reading", pause_reading, METH_NOARGS,
+     "pause_reading($self)\n--\n\nNo data_received() until resume_reading()."},
+    {"resume_reading", resume_reading, METH_NOARGS,
+     "resume_reading($self)\n--\n\nData arrives again."},
     {"_start_reading", start_reading, METH_NOARGS, NULL},
-    {"write", transport_write, METH_O, NULL},
-    {"writelines", writelines, METH_O, NULL},
-    {"write_eof", write_eof, METH_NOARGS, NULL},
-    {"can_write_eof", can_write_eof, METH_NOARGS, NULL},
+    {"write", BIDEPY_METHOD(transport_write), FASTCALL,
+     "write($self, data)\n--\n\nSend bytes, or queue them."},
+    {"writelines", BIDEPY_METHOD(writelines), FASTCALL,
+     "writelines($self, list_of_data)\n--\n\nSend several pieces."},
+    {"write_eof", write_eof, METH_NOARGS,
+     "write_eof($self)\n--\n\nClose the writing end behind what is queued."},
+    {"can_write_eof", can_write_eof, METH_NOARGS,
+     "can_write_eof($self)\n--\n\nTrue."},
     {"set_write_buffer_limits", BIDEPY_METHOD(set_write_buffer_limits),
      FASTCALL,
      "set_write_buffer_limits($self, high=None, low=None)\n--\n\n"
      "Water marks of the queue, for pause_writing and resume_writing."},
-    {"get_write_buffer_size", get_write_buffer_size, METH_NOARGS, NULL},
-    {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS, NULL},
-    {"close", transport_close, METH_NOARGS, NULL},
-    {"abort", transport_abort, METH_NOARGS, NULL},
+    {"get_write_buffer_size", get_write_buffer_size, METH_NOARGS,
+     "get_write_buffer_size($self)\n--\n\nHow many bytes are queued."},
+    {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS,
+     "get_write_buffer_limits($self)\n--\n\nThe water marks: (low, high)."},
+    {"close", transport_close, METH_NOARGS,
+     "close($self)\n--\n\nClose once what is queued is out."},
+    {"abort", transport_abort, METH_NOARGS,
+     "abort($self)\n--\n\nClose at once."},
     {"_force_close", force_close, METH_O, NULL},
     {"_call_connection_lost", call_connection_lost, METH_O, NULL},
     {"_make_empty_waiter", make_empty_waiter, METH_NOARGS, NULL},
