@@ -26,12 +26,18 @@ from excluded import is_excluded, is_repeat
 import bide
 
 
+class Loop(bide.EventLoop):
+    """Made as asyncio's own are, with a selector or without."""
+
+    def __init__(self, selector=None) -> None:
+        super().__init__()
+
+
 def make_default(factory) -> None:
     """Has asyncio, and tests that ask for a class, make our loop."""
     policy = asyncio.unix_events._UnixDefaultEventLoopPolicy
     policy._loop_factory = staticmethod(factory)
-    asyncio.SelectorEventLoop = lambda selector=None: factory()
-    asyncio.EventLoop = asyncio.SelectorEventLoop
+    asyncio.SelectorEventLoop = asyncio.EventLoop = Loop
 
 
 def adapt(module, factory) -> None:

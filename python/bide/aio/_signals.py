@@ -2,6 +2,9 @@
 
 The loop's run has CPython wake it by a descriptor of its own, so a handler in
 Python runs at once; it need not learn the signal's number from a pipe.
+
+The modules `signal` and `sys` are used by asyncio's own names of them: who puts
+something else there, as CPython's tests do, finds it used.
 """
 
 # mypy: ignore-errors
@@ -9,15 +12,14 @@ Python runs at once; it need not learn the signal's number from a pipe.
 from __future__ import annotations
 
 import errno
-import signal
-import sys
 import warnings
-from asyncio import coroutines, events
+from asyncio import coroutines, events, unix_events
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import signal
     from asyncio.unix_events import _UnixSelectorEventLoop as _Base
 else:
     _Base = object
@@ -34,16 +36,17 @@ class SignalsMixin(_Base):
                             "add_signal_handler()")
         self._check_signal(sig)
         self._check_closed()
+        system = unix_events.signal
         try:
             # Fails outside of the main thread.
-            signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
+            system.set_wakeup_fd(system.set_wakeup_fd(-1))
         except (ValueError, OSError) as exc:
             raise RuntimeError(str(exc)) from None
         before = self._signal_handlers.get(sig)
         self._signal_handlers[sig] = events.Handle(callback, args, self, None)
         try:
-            signal.signal(sig, self._on_signal)
-            signal.siginterrupt(sig, False)
+            system.signal(sig, self._on_signal)
+            system.siginterrupt(sig, False)
         except OSError as exc:
             self._put_back(sig, before)
             if exc.errno == errno.EINVAL:
@@ -65,11 +68,12 @@ class SignalsMixin(_Base):
         self._check_signal(sig)
         if self._signal_handlers.pop(sig, None) is None:
             return False
-        default: Callable[..., Any] | signal.Handlers = signal.SIG_DFL
-        if sig == signal.SIGINT:
-            default = signal.default_int_handler
+        system = unix_events.signal
+        default: Callable[..., Any] | signal.Handlers = system.SIG_DFL
+        if sig == system.SIGINT:
+            default = system.default_int_handler
         try:
-            signal.signal(sig, default)
+            system.signal(sig, default)
         except OSError as exc:
             if exc.errno == errno.EINVAL:
                 raise RuntimeError(f"sig {sig} cannot be caught") from None
@@ -77,7 +81,7 @@ class SignalsMixin(_Base):
         return True
 
     def _remove_signal_handlers(self) -> None:
-        if not sys.is_finalizing():
+        if not unix_events.sys.is_finalizing():
             for sig in list(self._signal_handlers):
                 self.remove_signal_handler(sig)
         elif self._signal_handlers:
