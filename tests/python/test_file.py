@@ -7,6 +7,7 @@ import pytest
 
 import bide
 from sweep import settle
+from unprivileged import run_unprivileged
 
 
 def run(coro):
@@ -292,16 +293,7 @@ def test_file_permission_denied_is_an_error(path):
             with pytest.raises(PermissionError):
                 await bide.open_file(path, mode)
 
-    child = os.fork()
-    if child == 0:  # not root's
-        try:
-            if os.geteuid() == 0:
-                os.setuid(65534)
-            run(main())
-            os._exit(0)
-        finally:
-            os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert run_unprivileged(main())
 
 
 def test_file_dropped_open_is_reported(path):

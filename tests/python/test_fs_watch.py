@@ -9,6 +9,7 @@ import bide
 from bide import fs
 from descriptors import descriptors
 from sweep import cancel_at_every_park
+from unprivileged import run_unprivileged
 
 
 def run(coro, **options):
@@ -297,11 +298,16 @@ def test_fs_watch_errors(d):
                 changes.recv_many("x")
 
     run(main())
-    if os.getuid() == 0:
-        return  # may watch everything
+
+
+def test_fs_watch_of_what_may_not_be_read_is_an_error(d):
+    async def main():
+        with pytest.raises(PermissionError) as caught:
+            await bide.watch(d)
+        assert caught.value.filename == d
+
     d.chmod(0)
-    with pytest.raises(PermissionError):
-        run(main())
+    assert run_unprivileged(main())
 
 
 LIMIT = """
