@@ -1,6 +1,7 @@
 /* support.c - see support.h. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -34,6 +35,15 @@ check_end(void)
 {
     if (atomic_exchange(&failures, 0))
         fail_msg("checks failed, see above");
+}
+
+int
+open_descriptors(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
 }
 
 /* -- memory --------------------------------------------------------------- */

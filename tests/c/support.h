@@ -111,6 +111,9 @@ void check_int(int64_t got, int64_t wanted, const char *text, const char *file,
 /** Fails the test if a CHECK has failed since the last call. */
 void check_end(void);
 
+/** How many descriptors the process has open. */
+int open_descriptors(void);
+
 /** A world on the virtual clock; `seed` not 0: with a drawn ready order. */
 void world_begin(world *wd, uint64_t seed);
 

@@ -67,15 +67,6 @@ check_content(const char *name, const char *data, size_t len)
     check_end();
 }
 
-int
-open_descriptors(void)
-{
-    int n = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
-
 void
 run_actor(actor_body body)
 {

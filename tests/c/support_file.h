@@ -17,7 +17,4 @@ void scratch_begin(void);
 void put_content(const char *name, const char *data, size_t len);
 void check_content(const char *name, const char *data, size_t len);
 
-/** Descriptors of the process that are open. */
-int open_descriptors(void);
-
 #endif

@@ -3,7 +3,6 @@
  * behind. */
 #include "support_net.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -266,19 +265,6 @@ test_tcp_closed_handles_used_again_are_errors(void **state)
 
 /* -- a hundred of each ---------------------------------------------------- */
 
-static int
-descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-    if (!dir)
-        return 0;
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
-
 /* Serves `n` connections, one after the other, to whatever end they come. */
 static void
 serves(actor *a)
@@ -346,12 +332,12 @@ test_tcp_faults_leave_nothing_open(void **state)
     net n;
     net_begin(&n); /* what a loop's first stream opens is open now */
     n.data = calloc(1, BIG);
-    int before = descriptors();
+    int before = open_descriptors();
     net_spawn(&n, "s", serves)->n = 4 * ROUNDS + 1;
     net_spawn(&n, "a", fails_in_turns);
     world_run(&n.wd);
-    CHECK_INT(descriptors(), before - 1); /* without n.peer's first */
-    CHECK(n.flag);                        /* the last one was served, too */
+    CHECK_INT(open_descriptors(), before - 1); /* without n.peer's first */
+    CHECK(n.flag); /* the last one was served, too */
     net_expect(&n, "a:over");
 }
 

@@ -2,7 +2,6 @@
  * conversation, what comes too early, and that nothing stays of it. */
 #include "support_tls.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -253,19 +252,6 @@ test_tls_cancel_at_every_park(void **state)
 
 /* -- nothing stays -------------------------------------------------------- */
 
-static int
-descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-    if (!dir)
-        return 0;
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
-
 /* Two ends of a connection over TCP, which can be reset, instead of the pair.
  */
 static void
@@ -401,11 +387,11 @@ test_tls_faults_leave_nothing_open(void **state)
 {
     (void)state;
     for (enum fault fault = 0; fault < FAULTS; fault++) {
-        int fds = descriptors();
+        int fds = open_descriptors();
         size_t held = memory_held();
         for (int i = 0; i < ROUNDS; i++)
             commit(fault);
-        CHECK_INT(descriptors(), fds);
+        CHECK_INT(open_descriptors(), fds);
         CHECK_INT(memory_held(), held);
     }
     check_end();

@@ -208,6 +208,16 @@ function support.script(source)
     return text, status
 end
 
+-- How many descriptors the process has open.
+function support.descriptors()
+    local n = 0
+    for fd = 0, 200 do
+        local file <close> = io.open("/proc/self/fdinfo/" .. fd)
+        n = n + (file and 1 or 0)
+    end
+    return n
+end
+
 -- Whether the module was built with OpenSSL.
 function support.has_tls()
     return select(3, bide.tls.context {}) ~= "ENOTSUP"

@@ -95,15 +95,12 @@ end
 
 function test_file_left_open_is_closed_at_the_end()
     local path, block = os.tmpname(), ("x"):rep(128 * 1024)
-    local function descriptors()
-        return #assert(fs.list("/proc/self/fd"))
-    end
-    local before = run(descriptors)
+    local before = run(support.descriptors)
     run(function()
         assert(assert(fs.open(path, "w")):write(block))
     end)
     eq(content(path) == block, true)
-    eq(run(descriptors), before)
+    eq(run(support.descriptors), before)
     os.remove(path)
 end
 

@@ -61,14 +61,6 @@ function test_fs_lists_a_directory()
     end)
 end
 
-local function descriptors()
-    local n = 0
-    for _ in assert(fs.scandir("/proc/self/fd")) do
-        n = n + 1
-    end
-    return n
-end
-
 local function fill(top)
     for i = 1, 1000 do
         assert(io.open(top .. "/file-" .. i, "w")):close()
@@ -84,11 +76,11 @@ function test_fs_scans_in_pieces()
             seen[entry.name], n = true, n + 1
         end
         eq(n, 1000)
-        local before = descriptors()
+        local before = support.descriptors()
         for _ in assert(fs.scandir(top)) do
             break
         end
-        eq(descriptors(), before)
+        eq(support.descriptors(), before)
         eq(code(fs.scandir(top .. "/file-1")), "ENOTDIR")
         local walk = assert(fs.scandir(top))
         walk:close()

@@ -27,15 +27,6 @@ local function state_of(pid)
     return file and file:read("a"):match("%) (%a)")
 end
 
-local function descriptors()
-    local n = 0
-    for fd = 0, 200 do
-        local file <close> = io.open("/proc/self/fdinfo/" .. fd)
-        n = n + (file and 1 or 0)
-    end
-    return n
-end
-
 -- -- its end ------------------------------------------------------------------
 
 function test_process_gives_its_exit_code()
@@ -353,10 +344,10 @@ function test_process_many_in_a_row_leave_nothing()
         for i = 1, 200 do
             eq(output_of { "true" }, "")
             if i == 10 then
-                before = descriptors()
+                before = support.descriptors()
             end
         end
-        eq(descriptors(), before)
+        eq(support.descriptors(), before)
     end)
 end
 

@@ -295,15 +295,6 @@ local faults = {
     end,
 }
 
-local function descriptors()
-    local n = 0
-    local pipe <close> = assert(io.popen("ls /proc/$PPID/fd 2>/dev/null"))
-    for _ in pipe:lines() do
-        n = n + 1
-    end
-    return n
-end
-
 local function echo(c)
     local chunk = c:readsome()
     while chunk do
@@ -318,13 +309,13 @@ function test_tcp_faults_leave_nothing_open()
         local server = bide.spawn(srv.serve, srv, echo)
         faults.unknown() -- starts the threads
         faults.ended(srv) -- opens what the first stream does
-        local before = descriptors()
+        local before = support.descriptors()
         for name, fault in pairs(faults) do
             for _ = 1, 100 do
                 fault(srv)
             end
             local tries = 0
-            while descriptors() ~= before do
+            while support.descriptors() ~= before do
                 bide.sleep(0.001)
                 tries = tries + 1
                 lu.assertTrue(tries < 1000, name)

@@ -93,15 +93,6 @@ end
 
 -- -- nothing stays ----------------------------------------------------------
 
-local function descriptors()
-    local n = 0
-    for fd = 0, 200 do
-        local file <close> = io.open("/proc/self/fdinfo/" .. fd)
-        n = n + (file and 1 or 0)
-    end
-    return n
-end
-
 -- The code of an answer nil, message, code; or nil, "eof".
 local function code_of(result, message, code)
     if result == nil then
@@ -211,14 +202,14 @@ function test_tls_faults_leave_nothing_open()
         for name, commit in pairs(faults) do
             support.noting(name, commit) -- opens what the first one does
             collectgarbage()
-            local before, memory = descriptors(), collectgarbage "count"
+            local before, memory = support.descriptors(), collectgarbage "count"
             for _ = 1, ROUNDS do
                 support.noting(name, commit)
             end
             local tries = 0
             collectgarbage()
             collectgarbage()
-            while descriptors() ~= before do
+            while support.descriptors() ~= before do
                 bide.sleep(0.001)
                 tries = tries + 1
                 lu.assertTrue(tries < 1000, name)

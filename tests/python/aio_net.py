@@ -4,12 +4,12 @@ asyncio's own: what holds there has to hold here."""
 import asyncio
 import contextlib
 import gc
-import os
 import socket
 
 import pytest
 
 import bide
+from descriptors import open_sockets
 
 LOOPS = {"bide": bide.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
 every_loop = pytest.mark.parametrize("loop_name", list(LOOPS))
@@ -19,22 +19,12 @@ def run(main, loop_name="bide", **options):
     """Runs the coroutine function; no descriptor may be left afterwards."""
     with asyncio.Runner(loop_factory=LOOPS[loop_name], **options) as runner:
         runner.get_loop()
-        before = descriptors()
+        before = open_sockets()  # the loop's own
         result = runner.run(asyncio.wait_for(main(), 30))
         gc.collect()
         runner.run(asyncio.sleep(0))
-        assert descriptors() - before == set()
+        assert open_sockets() - before == set()
     return result
-
-
-def descriptors():
-    """Of sockets: those that the loop made for itself are there before."""
-    found = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            if "socket" in os.readlink(f"/proc/self/fd/{fd}"):
-                found.add(int(fd))
-    return found
 
 
 class Recorder(asyncio.Protocol):

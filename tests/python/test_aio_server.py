@@ -11,7 +11,8 @@ import tempfile
 
 import pytest
 
-from aio_net import Recorder, complaints, descriptors, every_loop, run
+from aio_net import Recorder, complaints, every_loop, run
+from descriptors import open_descriptors, open_sockets
 
 
 class Echo(Recorder):
@@ -162,7 +163,7 @@ def test_server_survives_a_lack_of_descriptors(loop_name):
             await ping(address)
             clients = [socket.create_connection(address) for _ in range(3)]
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-            highest = max(map(int, os.listdir("/proc/self/fd")))
+            highest = max(open_descriptors())
             with complaints() as found:
                 resource.setrlimit(resource.RLIMIT_NOFILE,
                                    (highest + 1, limit[1]))
@@ -258,7 +259,7 @@ def test_connection_cancelled_leaves_nothing(loop_name):
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
-        held = descriptors()
+        held = open_sockets()
         loop = asyncio.get_running_loop()
         address = listening.getsockname()
         for steps in range(8):
@@ -274,7 +275,7 @@ def test_connection_cancelled_leaves_nothing(loop_name):
             del task
         for _ in range(3):
             await asyncio.sleep(0)
-        assert descriptors() == held
+        assert open_sockets() == held
         listening.close()
 
     run(main, loop_name)

@@ -5,6 +5,7 @@ import pytest
 
 import bide
 from bide import fs
+from descriptors import open_descriptors
 
 
 def run(coro):
@@ -66,12 +67,12 @@ def test_fs_scans_in_pieces(tmp_path):
     async def main():
         names = [e.name async for e in fs.scandir(tmp_path)]
         assert sorted(names) == sorted(f"file-{i}" for i in range(1000))
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_descriptors()
         walk = fs.scandir(os.fsencode(tmp_path))
         first = await anext(walk)
         assert first.name.startswith(b"file-") and first.is_file()
         await walk.aclose()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert open_descriptors() == before
         with pytest.raises(NotADirectoryError):
             await anext(fs.scandir(tmp_path / "file-1"))
 

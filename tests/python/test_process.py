@@ -13,6 +13,7 @@ import pytest
 
 import bide
 from bide import DEVNULL, PIPE, PTY, STDOUT
+from descriptors import open_descriptors
 from sweep import cancel_at_every_park, settle
 
 
@@ -32,10 +33,6 @@ def has_children():
     except ChildProcessError:
         return False
     return True
-
-
-def descriptors():
-    return set(os.listdir("/proc/self/fd"))
 
 
 async def read_all(stream):
@@ -381,8 +378,8 @@ def test_process_many_in_a_row_leave_nothing():
         for i in range(200):
             assert await output_of(["true"]) == (b"", 0)
             if i == 10:
-                before = descriptors()
-        assert descriptors() == before
+                before = open_descriptors()
+        assert open_descriptors() == before
         assert not has_children()
 
     run(main())

@@ -13,6 +13,7 @@ import termios
 import pytest
 
 import bide
+from descriptors import open_descriptors
 from sweep import settle
 
 
@@ -358,7 +359,7 @@ def test_stdio_leaves_no_descriptor():
             for stream in (*bide.open_pipe(), *bide.open_pty(), bide.stderr()):
                 stream.close()
         await settle()
-        return len(os.listdir("/proc/self/fd"))
+        return open_descriptors()
 
     async def main():
         before = await use(1)

@@ -2,13 +2,13 @@ import errno
 import gc
 import os
 import socket
-import stat
 import struct
 import warnings
 
 import pytest
 
 import bide
+from descriptors import open_sockets
 from sweep import settle
 
 
@@ -186,19 +186,14 @@ def test_tcp_port_in_use_is_an_error():
 
 def test_tcp_cancelled_connect_leaves_nothing():
     async def main():
-        def sockets():
-            return [fd for fd in os.listdir("/proc/self/fd")
-                    if os.path.exists(f"/proc/self/fd/{fd}")
-                    and stat.S_ISSOCK(os.stat(int(fd)).st_mode)]
-
-        before = sockets()
+        before = open_sockets()
         for host in ("192.0.2.1", "localhost"):
             # Some networks refuse it before the deadline is looked at.
             with pytest.raises((TimeoutError, ConnectionRefusedError)):
                 with bide.timeout(0):
                     await bide.connect_tcp(host, 9)
         await settle()
-        assert sockets() == before
+        assert open_sockets() == before
 
     run(main())
 

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import bide
+from descriptors import open_descriptors
 from sweep import settle
 from test_tcp import with_pair
 
@@ -221,7 +222,7 @@ def test_tcp_serving_outlasts_a_shortage_of_descriptors(monkeypatch, serve):
         async with await bide.listen_tcp("127.0.0.1", 0) as listener:
             server = bide.spawn(serve(listener))
             with dial(listener) as client:
-                highest = max(int(fd) for fd in os.listdir("/proc/self/fd"))
+                highest = max(open_descriptors())
                 with shortage(highest + 1):
                     while not seen:
                         await bide.sleep(0.001)
@@ -249,7 +250,7 @@ def test_tcp_next_client_can_be_cancelled_in_a_shortage(monkeypatch):
         async with await bide.listen_tcp("127.0.0.1", 0) as listener:
             getting = bide.spawn(anext(listener))
             with dial(listener):
-                highest = max(int(fd) for fd in os.listdir("/proc/self/fd"))
+                highest = max(open_descriptors())
                 with shortage(highest + 1):
                     while not seen:
                         await bide.sleep(0.001)
@@ -374,20 +375,17 @@ def test_tcp_faults_leave_nothing_open(monkeypatch):
               cancelled_connect, cancelled_read, long_line, closed, ended)
     monkeypatch.setattr(sys, "unraisablehook", lambda report: None)
 
-    def descriptors():
-        return len(os.listdir("/proc/self/fd"))
-
     async def main():
         async with await bide.listen_tcp("127.0.0.1", 0) as listener:
             server = bide.spawn(listener.serve(echo))
             await unknown(listener)  # starts the threads
             await ended(listener)  # opens what the first stream does
-            before = descriptors()
+            before = len(open_descriptors())
             for fault in faults:
                 for _ in range(100):
                     await fault(listener)
                 with bide.timeout(60):
-                    while descriptors() != before:
+                    while len(open_descriptors()) != before:
                         await bide.sleep(0.001)
                 async with await bide.connect_tcp(*listener.address) as stream:
                     await stream.write(b"still there")

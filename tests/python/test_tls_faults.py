@@ -8,24 +8,21 @@ import pytest
 
 import bide
 import tls_faults
+from descriptors import open_descriptors
 
 ROUNDS = 25
 HERE = os.path.dirname(__file__)
-
-
-def descriptors():
-    return len(os.listdir("/proc/self/fd"))
 
 
 @pytest.mark.parametrize("fault", tls_faults.FAULTS)
 def test_tls_faults_leave_nothing_open(fault):
     async def main():
         await tls_faults.commit(fault)  # opens what the first one does
-        before = descriptors()
+        before = len(open_descriptors())
         for _ in range(ROUNDS):
             await tls_faults.commit(fault)
         with bide.timeout(60):
-            while descriptors() != before:
+            while len(open_descriptors()) != before:
                 await bide.sleep(0.001)
 
     bide.run(main())

@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 import bide
+from descriptors import open_descriptors
 from sweep import settle
 
 
@@ -250,11 +251,11 @@ def test_unix_cancelled_connect_leaves_nothing(path):
     listener, clients = filled(path)
 
     async def main():
-        before = os.listdir("/proc/self/fd")
+        before = open_descriptors()
         with bide.move_on_after(1) as scope:
             await bide.connect_unix(path)
         assert scope.cancelled_caught
-        assert os.listdir("/proc/self/fd") == before
+        assert open_descriptors() == before
 
     bide.run(main(), virtual_clock=True)
     close_all(listener, clients)
