@@ -10,7 +10,7 @@ from aio_loops import LOOPS
 from harness import cpu_clock, main, optional
 
 bide = optional("bide")
-case = functools.partial(harness.case, cpu=True)
+case = functools.partial(harness.case, cpu=True, steady=True)
 
 
 def chain(n, schedule):
@@ -62,7 +62,7 @@ async def call_soon_chain(n):
     return cpu_clock() - start
 
 
-@case("call_soon_threadsafe, from a thread", *LOOPS, fixed=200_000)
+@case("call_soon_threadsafe, from a thread", *LOOPS)
 async def threadsafe(n):
     loop = asyncio.get_running_loop()
     done = loop.create_future()

@@ -10,9 +10,10 @@ and ends in `main()`. Run alone it measures every contender that is installed;
 is a line of JSON on stdout.
 
 A case that waits, or whose work is done in another process, returns CPU time
-instead and says so: `case(..., cpu=True)`. A bench with contenders that are no
-library (bide with something switched off) registers how they run:
-`contender("off", run)`.
+instead and says so: `case(..., cpu=True)`. One whose operations are so short
+that a few slices of other programs would show asks for more and longer runs:
+`case(..., steady=True)`. A bench with contenders that are no library (bide with
+something switched off) registers how they run: `contender("off", run)`.
 """
 
 import argparse
@@ -35,6 +36,8 @@ CONTENDERS = ("bide", "bide loop", "asyncio", "uvloop", "rloop", "trio")
 # the scheduler's slices, short enough for many rounds.
 QUICK, FULL = 20_000_000, 100_000_000
 REPEATS = 3
+# The same of a steady case, whichever of the two it is: under a second in all.
+STEADY, STEADY_REPEATS = 80_000_000, 7
 
 
 def optional(name):
@@ -48,10 +51,11 @@ def optional(name):
 class Case:
     """One thing measured, by several contenders."""
 
-    def __init__(self, name, fixed, cpu):
+    def __init__(self, name, fixed, cpu, steady):
         self.name = name
         self.fixed = fixed
         self.cpu = cpu
+        self.steady = steady
         self.by = {}
 
 
@@ -59,11 +63,11 @@ _cases = {}
 _runners = {}
 
 
-def case(name, *contenders, fixed=None, cpu=False):
+def case(name, *contenders, fixed=None, cpu=False, steady=False):
     """Registers the decorated function for a case. `fixed`: the number of
     operations is part of the case and is not to be tuned. `cpu`: what the
-    function returns is CPU time."""
-    entry = _cases.setdefault(name, Case(name, fixed, cpu))
+    function returns is CPU time. `steady`: it takes more and longer runs."""
+    entry = _cases.setdefault(name, Case(name, fixed, cpu, steady))
 
     def register(fn):
         for who in contenders:
@@ -100,17 +104,18 @@ def _runner(who):
     return lambda fn, n: module.run(fn(n))
 
 
-def measure(run, fn, budget, fixed):
+def measure(run, fn, entry, full):
     """The time of one operation in ns, and how many made a run. The growing
     runs that find the number are the warm-up."""
-    if fixed:
+    if entry.fixed:
         gc.collect()
-        return run(fn, fixed) / fixed, fixed
+        return run(fn, entry.fixed) / entry.fixed, entry.fixed
+    budget = STEADY if entry.steady else FULL if full else QUICK
     n = 16
     while (elapsed := run(fn, n)) < budget / 2:
         n = int(n * min(10, max(2, budget / max(elapsed, 1))))
     samples = []
-    for _ in range(REPEATS):
+    for _ in range(STEADY_REPEATS if entry.steady else REPEATS):
         gc.collect()
         samples.append(run(fn, n) / n)
     return statistics.median(samples), n
@@ -149,6 +154,5 @@ def main():
             continue
         for who, fn in entry.by.items():
             if options.impl in (None, who) and (run := _runner(who)):
-                budget = FULL if options.full else QUICK
-                ns, n = measure(run, fn, budget, entry.fixed)
+                ns, n = measure(run, fn, entry, options.full)
                 print(_record(bench, entry, who, ns, n), flush=True)
