@@ -1,5 +1,5 @@
 /* What the first loop makes: classes of asyncio, the handles' types, names. */
-#include "aio.h"
+#include "contexts.h"
 
 static int
 set_strings(bidepy_aio *aio)
@@ -33,18 +33,9 @@ fill(bidepy_state *st, bidepy_aio *aio, PyObject *module)
     if (!aio->future_class || !aio->helpers || !aio->tasks ||
         !aio->socket_class || !aio->stock || set_strings(aio))
         return -1;
+    if (bidepy_contexts_init(aio))
+        return -1;
     return bidepy_handles_init(st, aio, module);
-}
-
-static void
-empty(bidepy_pool *pool)
-{
-    while (pool->count) {
-        PyObject *dead = pool->items[--pool->count];
-        PyTypeObject *type = Py_TYPE(dead);
-        PyObject_GC_Del(dead);
-        Py_DECREF(type);
-    }
 }
 
 void
@@ -53,8 +44,9 @@ bidepy_aio_clear(bidepy_state *st)
     bidepy_aio *aio = st->aio;
     if (!aio)
         return;
-    empty(&aio->handle_pool);
-    empty(&aio->timer_pool);
+    bidepy_chain_free(&aio->handle_pool);
+    bidepy_chain_free(&aio->timer_pool);
+    Py_CLEAR(aio->blank);
     Py_CLEAR(aio->handle);
     Py_CLEAR(aio->timer_handle);
     Py_CLEAR(aio->future_class);
@@ -73,10 +65,10 @@ bidepy_aio_traverse(bidepy_state *st, visitproc visit, void *arg)
     bidepy_aio *aio = st->aio;
     if (!aio)
         return 0;
-    for (unsigned i = 0; i < aio->handle_pool.count; i++)
-        Py_VISIT(Py_TYPE(aio->handle_pool.items[i]));
-    for (unsigned i = 0; i < aio->timer_pool.count; i++)
-        Py_VISIT(Py_TYPE(aio->timer_pool.items[i]));
+    if (bidepy_chain_visit(&aio->handle_pool, visit, arg) ||
+        bidepy_chain_visit(&aio->timer_pool, visit, arg))
+        return -1;
+    Py_VISIT(aio->blank);
     Py_VISIT(aio->handle);
     Py_VISIT(aio->timer_handle);
     Py_VISIT(aio->future_class);
@@ -117,6 +109,8 @@ bidepy_aio_begin(bidepy_runtime *runtime)
     st->adopting = NULL;
     Py_XDECREF(class);
     runtime->aio_object = loop;
+    if (loop)
+        bidepy_loop_started((bidepy_loop *)loop);
     PyObject *done = loop ? PyObject_CallMethod(loop, "_enter", NULL) : NULL;
     Py_XDECREF(done);
     return done ? 0 : -1;
@@ -151,6 +145,7 @@ bidepy_aio_end(bidepy_runtime *runtime)
     if (!done)
         PyErr_WriteUnraisable(loop);
     Py_XDECREF(done);
+    bidepy_loop_stopped((bidepy_loop *)loop);
     if (runtime->aio)
         bidepy_loop_shut(runtime->aio);
     Py_CLEAR(runtime->aio_object);

@@ -30,6 +30,15 @@
     X(_bide_proxy)                                                             \
     X(_run)
 
+/** Dead handles, kept for reuse: each points at the next with its `args`, and
+ * keeps its reference to the type. */
+typedef struct bidepy_chain {
+    PyObject *first;
+    unsigned count;
+} bidepy_chain;
+
+enum { BIDEPY_CHAIN_MAX = 1024 };
+
 /** Made by the first loop, of modules and classes of asyncio. */
 typedef struct bidepy_aio {
     PyTypeObject *handle, *timer_handle;
@@ -43,7 +52,9 @@ typedef struct bidepy_aio {
         BIDEPY_AIO_STRINGS(X)
 #undef X
     } str;
-    bidepy_pool handle_pool, timer_pool;
+    bidepy_chain handle_pool, timer_pool;
+    PyObject *blank; /* a context without variables */
+    bool shares_contexts;
 } bidepy_aio;
 
 /** `st->aio`, made if need be; NULL with an exception. */
@@ -81,7 +92,9 @@ enum { BIDEPY_INLINE_ARGS = 3 };
 #define BIDEPY_HANDLE_EXTRA                                                    \
     PyObject *argv[1 + BIDEPY_INLINE_ARGS];                                    \
     uint8_t nargs;                                                             \
-    bool queued; /* in the ring */
+    bool queued;    /* in the ring; for those of add_reader() */               \
+    bool shared;    /* `context` is a snapshot (contexts.h) */                 \
+    bool untracked; /* by the collector: see bidepy_loop_soon */
 
 typedef struct bidepy_handle {
     BIDEPY_HANDLE_SLOTS
@@ -108,15 +121,22 @@ typedef struct bidepy_call {
 
 typedef struct bidepy_loop bidepy_loop;
 
-/** New handle that is in no queue. */
-bidepy_handle *bidepy_handle_new(bidepy_loop *loop, const bidepy_call *call);
+/** New handle that is in no queue, and tracked only if the call says so. */
+bidepy_handle *bidepy_handle_new(bidepy_loop *loop, const bidepy_call *call,
+                                 bool track);
 bidepy_timer_handle *bidepy_timer_handle_new(bidepy_loop *loop,
                                              const bidepy_call *call,
                                              double when);
 int bidepy_handles_init(bidepy_state *st, bidepy_aio *aio, PyObject *module);
 void bidepy_handle_cancel(bidepy_handle *self);
 /** Calls what the handle stands for, in its context. NULL with an exception. */
-PyObject *bidepy_handle_call(bidepy_handle *self);
+PyObject *bidepy_handle_call(bidepy_handle *self, bidepy_loop *loop);
+/** The collector gets to know of the handle, if it does not. */
+void bidepy_handle_track(bidepy_handle *self);
+/** The loop is done with what was in the ring (steals it). */
+void bidepy_handle_let_go(PyObject *handle, bidepy_state *st);
+int bidepy_chain_visit(const bidepy_chain *chain, visitproc visit, void *arg);
+void bidepy_chain_free(bidepy_chain *chain);
 
 static inline bool
 bidepy_is_handle(const bidepy_aio *aio, PyObject *o)
@@ -150,10 +170,12 @@ struct bidepy_loop {
     bidepy_link armed;      /* head: timer handles */
     struct bidepy_fd **fds; /* by descriptor */
     size_t fd_room;
-    char *scratch;    /* sock_recv() */
-    PyObject *itself; /* {"loop": the loop}, to make a Future with */
-    unsigned called;  /* since the last poll */
+    PyObject *snapshot, *spare; /* contexts.h */
+    char *scratch;              /* sock_recv() */
+    PyObject *itself;           /* {"loop": the loop}, to make a Future with */
+    unsigned called;            /* since the last poll */
     bool posted, stopping, closed, debug;
+    bool runs; /* so it is alive, with all that is in the ring */
 };
 
 static inline bool
@@ -165,6 +187,17 @@ bidepy_is_loop(bidepy_state *st, PyObject *o)
 /** Appends `handle` (borrowed), of any kind of asyncio.Handle, to the ring; any
  * thread. */
 int bidepy_loop_append(bidepy_loop *self, PyObject *handle);
+
+/** As call_soon, once the arguments are checked. New.
+ *
+ * While the loop runs the collector need not know of handles that are due: what
+ * they keep is alive. It gets to know of those that outlive their call or the
+ * run. */
+bidepy_handle *bidepy_loop_soon(bidepy_loop *self, const bidepy_call *call);
+
+/** The loop begins to run; it has ceased to. */
+void bidepy_loop_started(bidepy_loop *self);
+void bidepy_loop_stopped(bidepy_loop *self);
 
 /** As call_soon, for C. `context` NULL: a copy of the current one. */
 int bidepy_loop_call(bidepy_loop *self, PyObject *callback,

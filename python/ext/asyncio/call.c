@@ -11,7 +11,7 @@ parse_context(bidepy_loop *self, const char *function, PyObject *const *values,
               PyObject *kwnames, PyObject **context)
 {
     *context = NULL;
-    Py_ssize_t n = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    Py_ssize_t n = PyTuple_GET_SIZE(kwnames);
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *name = PyTuple_GET_ITEM(kwnames, i);
         if (name != self->st->aio->str.context &&
@@ -100,6 +100,9 @@ parse(bidepy_loop *self, const char *function, PyObject *const *args,
     out->callback = args[skip];
     out->args = args + skip + 1;
     out->nargs = (size_t)(nargs - skip - 1);
+    out->context = NULL;
+    if (!kwnames)
+        return 0;
     return parse_context(self, function, args + nargs, kwnames, &out->context);
 }
 
@@ -112,13 +115,12 @@ soon(bidepy_loop *self, const char *function, PyObject *const *args,
     bidepy_call call;
     if (kwnames && nargs < 1)
         return by_keyword(self, function, args, nargs, kwnames);
-    if (parse(self, function, args, nargs, 0, kwnames, &call) ||
+    if (parse(self, function, args, nargs, 0, kwnames, &call))
+        return NULL;
+    if ((self->closed || self->debug) &&
         check(self, function, call.callback, here))
         return NULL;
-    bidepy_handle *handle = bidepy_handle_new(self, &call);
-    if (handle && bidepy_loop_append(self, (PyObject *)handle))
-        Py_CLEAR(handle);
-    return (PyObject *)handle;
+    return (PyObject *)bidepy_loop_soon(self, &call);
 }
 
 PyDoc_STRVAR(call_soon_doc,

@@ -182,7 +182,7 @@ add(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs, int side)
     if (!entry)
         return NULL;
     bidepy_call call = {args[1], args + 2, (size_t)(nargs - 2), NULL};
-    bidepy_handle *handle = bidepy_handle_new(self, &call);
+    bidepy_handle *handle = bidepy_handle_new(self, &call, true);
     if (!handle)
         return NULL;
     bidepy_handle *before = entry->handles[side];

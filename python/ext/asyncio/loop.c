@@ -7,6 +7,7 @@
  * that were due; stop() lets it end.
  * - After POLL_INTERVAL callbacks the loop polls, whatever else is ready. */
 #include "bridge.h"
+#include "contexts.h"
 #include "ring.h"
 
 enum { POLL_INTERVAL = 64 };
@@ -52,17 +53,23 @@ bidepy_loop_append(bidepy_loop *self, PyObject *handle)
     return 0;
 }
 
+bidepy_handle *
+bidepy_loop_soon(bidepy_loop *self, const bidepy_call *call)
+{
+    bidepy_handle *handle = bidepy_handle_new(self, call, !self->runs);
+    if (handle && bidepy_loop_append(self, (PyObject *)handle))
+        Py_CLEAR(handle);
+    return handle;
+}
+
 int
 bidepy_loop_call(bidepy_loop *self, PyObject *callback, PyObject *const *args,
                  size_t nargs, PyObject *context)
 {
     bidepy_call call = {callback, args, nargs, context};
-    bidepy_handle *handle = bidepy_handle_new(self, &call);
-    if (!handle)
-        return -1;
-    int rc = bidepy_loop_append(self, (PyObject *)handle);
-    Py_DECREF(handle);
-    return rc;
+    bidepy_handle *handle = bidepy_loop_soon(self, &call);
+    Py_XDECREF((PyObject *)handle);
+    return handle ? 0 : -1;
 }
 
 /* -- failures ------------------------------------------------------------- */
@@ -120,7 +127,7 @@ run_handle(bidepy_loop *self, bidepy_handle *handle)
         result = PyObject_CallMethod(self->st->aio->helpers, "run_debug", "OO",
                                      (PyObject *)self, (PyObject *)handle);
     else
-        result = bidepy_handle_call(handle);
+        result = bidepy_handle_call(handle, self);
     if (result)
         Py_DECREF(result);
     else if (!bidepy_loop_fatal(self))
@@ -161,7 +168,7 @@ run_batch(bidepy_loop *self)
     while (n-- && self->ring.count && !self->runtime->fatal) {
         PyObject *item = bidepy_ring_pop(&self->ring);
         run_one(self, item);
-        Py_DECREF(item);
+        bidepy_handle_let_go(item, self->st);
     }
 }
 
@@ -170,6 +177,8 @@ run_batch(bidepy_loop *self)
 static void
 go_on_later(bidepy_loop *self)
 {
+    if (!self->ring.count)
+        bidepy_contexts_rest(self);
     bide_wait_init(&self->wait, &self->task);
     if (self->ring.count || (self->stopping && self->runtime->serving))
         bide_yield(&self->wait);
@@ -191,6 +200,28 @@ resume(bide_task *t)
     if (self->stopping && self->runtime->serving)
         bide_loop_stop(self->runtime->loop);
     go_on_later(self);
+}
+
+/* -- running or not ------------------------------------------------------- */
+
+void
+bidepy_loop_started(bidepy_loop *self)
+{
+    self->runs = true;
+}
+
+/* The run kept the loop alive; from now on the collector has to see what is
+ * left. */
+void
+bidepy_loop_stopped(bidepy_loop *self)
+{
+    self->runs = false;
+    for (size_t i = 0; i < self->ring.count; i++) {
+        PyObject *o = *bidepy_ring_at(&self->ring, i);
+        if (bidepy_is_handle(self->st->aio, o))
+            bidepy_handle_track((bidepy_handle *)o);
+    }
+    bidepy_contexts_rest(self);
 }
 
 /* -- life ----------------------------------------------------------------- */
@@ -244,6 +275,8 @@ bidepy_loop_shut(bidepy_loop *self)
     PyMem_Free(self->scratch);
     self->scratch = NULL;
     Py_CLEAR(self->itself);
+    Py_CLEAR(self->snapshot);
+    Py_CLEAR(self->spare);
     if (self->runtime->aio != self)
         return;
     self->runtime->aio = NULL;

@@ -2,6 +2,7 @@
 #include "fds.h"
 #include "../run.h"
 #include "bridge.h"
+#include "ring.h"
 #include "sock.h"
 
 #include <unistd.h>
@@ -33,10 +34,12 @@ run(PyObject *loop, PyObject *unused)
     if (check_free(self))
         return NULL;
     Py_INCREF(loop);
+    bidepy_loop_started(self);
     int rc = bidepy_runtime_serve(
         self->runtime, &self->task,
         self->ring.count || self->stopping ? &self->wait : NULL);
     self->stopping = false;
+    bidepy_loop_stopped(self);
     Py_DECREF(loop);
     if (rc)
         return NULL;
@@ -218,9 +221,10 @@ loop_traverse(PyObject *loop, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(loop));
     Py_VISIT(self->runtime);
     Py_VISIT(self->itself);
+    Py_VISIT(self->snapshot);
+    Py_VISIT(self->spare);
     for (size_t i = 0; i < self->ring.count; i++)
-        Py_VISIT(
-            self->ring.items[(self->ring.head + i) & (self->ring.room - 1)]);
+        Py_VISIT(*bidepy_ring_at(&self->ring, i));
     bidepy_link *at = self->armed.next;
     for (; at && at != &self->armed; at = at->next)
         Py_VISIT((PyObject *)bidepy_container(at, bidepy_timer_handle, armed));
@@ -234,6 +238,8 @@ loop_clear(PyObject *loop)
     if (self->runtime && !self->closed)
         bidepy_runtime_shut(self->runtime, self);
     Py_CLEAR(self->itself);
+    Py_CLEAR(self->snapshot);
+    Py_CLEAR(self->spare);
     return 0;
 }
 

@@ -34,6 +34,13 @@ bidepy_ring_push(bidepy_ring *r, PyObject *o)
     return 0;
 }
 
+/** The place of the `i`th oldest. */
+static inline PyObject **
+bidepy_ring_at(const bidepy_ring *r, size_t i)
+{
+    return &r->items[(r->head + i) & (r->room - 1)];
+}
+
 /** The oldest, a reference for the caller; there must be one. */
 static inline PyObject *
 bidepy_ring_pop(bidepy_ring *r)
