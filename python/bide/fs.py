@@ -146,7 +146,8 @@ async def scandir(path: _Path = ".") -> _AsyncIterator[Entry]:
 
 async def listdir(path: _Path = ".") -> list[_Any]:
     """The names in a directory, in no order, all at once."""
-    return [name for name, _ in await _do("scan", path)]
+    names: list[_Any] = await _do("listdir", path)
+    return names
 
 
 # -- changing ------------------------------------------------------------------

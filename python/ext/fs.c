@@ -48,7 +48,7 @@ SUBMIT(readlink, bide_fs_readlink(path, w))
 SUBMIT(chmod, bide_fs_chmod(path, (int)number(op, FIRST), w))
 SUBMIT(utime, bide_fs_utime(path, number(op, FIRST), number(op, SECOND), w))
 SUBMIT(copy_file, bide_fs_copy(path, other, w))
-SUBMIT(scan, bide_fs_scan(path, w))
+SUBMIT(listdir, bide_fs_scan(path, w))
 SUBMIT(open_directory, bide_directory_open(path, w))
 SUBMIT(temp, bide_fs_temp(path, number(op, FIRST) != 0, w))
 SUBMIT(read_file, bide_fs_read_file(path, w))
@@ -106,15 +106,29 @@ give_path(bidepy_op *op)
     return result;
 }
 
+/* What an entry is to the caller; NULL with an exception. */
+typedef PyObject *(*show_fn)(const bidepy_op *op, const bide_entry *e);
+
 static PyObject *
-give_entries(bidepy_op *op)
+show_name(const bidepy_op *op, const bide_entry *e)
+{
+    return name_of(op, e->name);
+}
+
+static PyObject *
+show_entry(const bidepy_op *op, const bide_entry *e)
+{
+    return Py_BuildValue("(NC)", name_of(op, e->name), (int)e->type);
+}
+
+static PyObject *
+give_list(bidepy_op *op, show_fn show)
 {
     const bide_entry *list = op->wait.value.as.ptr;
     Py_ssize_t n = (Py_ssize_t)op->wait.u.count;
     PyObject *result = PyList_New(n);
     for (Py_ssize_t i = 0; result && i < n; i++) {
-        PyObject *entry =
-            Py_BuildValue("(NC)", name_of(op, list[i].name), (int)list[i].type);
+        PyObject *entry = show(op, &list[i]);
         if (entry)
             PyList_SET_ITEM(result, i, entry);
         else
@@ -122,6 +136,18 @@ give_entries(bidepy_op *op)
     }
     bide_fs_free((void *)list);
     return result;
+}
+
+static PyObject *
+give_names(bidepy_op *op)
+{
+    return give_list(op, show_name);
+}
+
+static PyObject *
+give_entries(bidepy_op *op)
+{
+    return give_list(op, show_entry);
 }
 
 /* -- directories in pieces ------------------------------------------------- */
@@ -240,7 +266,7 @@ static const operation operations[] = {
     ROW(chmod, NULL),
     ROW(utime, NULL),
     ROW(copy_file, NULL),
-    ROW(scan, give_entries),
+    ROW(listdir, give_names),
     ROW(temp, give_path),
     ROW(read_file, give_bytes),
     ROW(write_file, NULL),

@@ -54,7 +54,7 @@ def test_fs_lists_a_directory(tmp_path):
         assert found["file-7"].is_file()
         assert found["file-7"].path == str(tmp_path / "file-7")
         assert b"dir" in await fs.listdir(os.fsencode(tmp_path))
-        with pytest.raises(NotADirectoryError, match=r"fs.scan\(\)"):
+        with pytest.raises(NotADirectoryError, match=r"fs.listdir\(\)"):
             await fs.listdir(tmp_path / "file-7")
 
     run(main())
