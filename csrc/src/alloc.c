@@ -1,5 +1,6 @@
 #include "alloc.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,23 @@ static const bide_allocator system_allocator = {system_realloc, system_free,
                                                 NULL};
 
 static bide_allocator current = {system_realloc, system_free, NULL};
+
+enum { LARGE = 1024 * 1024 };
+
+/* Pages that are had from the system again for each message, mapped and
+ * cleared, cost more than the message. What is smaller than a block that has
+ * come and gone, and was the system's, glibc then keeps. */
+void
+bide__alloc_settle(void)
+{
+#ifdef __GLIBC__
+    static atomic_flag settled = ATOMIC_FLAG_INIT;
+    if (current.realloc != system_realloc || atomic_flag_test_and_set(&settled))
+        return;
+    void *volatile block = malloc(LARGE); /* not to be optimised away */
+    free(block);
+#endif
+}
 
 void
 bide_set_allocator(const bide_allocator *a)

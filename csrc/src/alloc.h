@@ -16,4 +16,8 @@ char *bide__strdup(const char *s);
 
 void bide__free(void *ptr);
 
+/** Has the system's allocator keep what large blocks are freed, up to 2 MiB, if
+ * it can be told so. */
+void bide__alloc_settle(void);
+
 #endif

@@ -35,6 +35,7 @@ measure(bide_loop *l, const bide_loop_options *o)
 int
 bide_loop_new(const bide_loop_options *o, bide_loop **out)
 {
+    bide__alloc_settle();
     bide_loop *l = bide__alloc(sizeof *l);
     if (!l)
         return BIDE_ENOMEMORY;
