@@ -85,7 +85,7 @@ async def make_process(made):
         "cat", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
     made["transport"] = process._transport
     made["writer"], made["reader"] = process.stdin, process.stdout
-    await process.communicate()
+    await process.communicate(b"")
 
 
 async def make_handles(made):
