@@ -4,6 +4,7 @@ asyncio's own: what holds there has to hold here."""
 import asyncio
 import contextlib
 import gc
+import select
 import socket
 
 import pytest
@@ -104,6 +105,17 @@ async def connected(factory=Recorder):
             transport.abort()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+
+
+async def until(condition):
+    """Waits for what nothing tells of."""
+    while not condition():
+        await asyncio.sleep(0)
+
+
+def is_full(sock):
+    """Whether the socket takes no more for now."""
+    return not select.select([], [sock], [], 0)[1]
 
 
 async def drain(sock, n):

@@ -5,12 +5,12 @@ import asyncio
 import contextlib
 import io
 import os
-import select
 import socket
 import tempfile
 
 import pytest
-from aio_net import Recorder, complaints, drain, every_loop, run
+from aio_net import (
+    Recorder, complaints, drain, every_loop, is_full, run, until)
 from descriptors import open_descriptors
 
 MUCH = 4 << 20  # more than a pipe or a pair of sockets holds
@@ -26,11 +26,6 @@ def is_watched(sock):
     loop = asyncio.get_running_loop()
     fd = sock.fileno()
     return bool(loop.remove_writer(fd) | loop.remove_reader(fd))
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0)
 
 
 # -- reading from a pipe --------------------------------------------------------
@@ -311,7 +306,7 @@ def test_sock_sendfile_cancelled_leaves_the_socket_usable(loop_name):
             content = file.read()
             file.seek(0)
             sending = loop.create_task(loop.sock_sendfile(ours, file))
-            await until(lambda: _is_full(ours))
+            await until(lambda: is_full(ours))
             sending.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await sending
@@ -327,18 +322,13 @@ def test_sock_sendfile_cancelled_leaves_the_socket_usable(loop_name):
     run(main, loop_name)
 
 
-def _is_full(sock):
-    """Whether the socket takes no more: nothing is written to see it."""
-    return not select.select([], [sock], [], 0)[1]
-
-
 @every_loop
 def test_sock_sendfile_tells_that_nobody_reads(loop_name):
     async def main():
         loop = asyncio.get_running_loop()
         async with pair_and_file() as (ours, theirs, file):
             sending = loop.create_task(loop.sock_sendfile(ours, file))
-            await until(lambda: _is_full(ours))
+            await until(lambda: is_full(ours))
             theirs.close()
             with pytest.raises((BrokenPipeError, ConnectionResetError)):
                 await sending

@@ -11,7 +11,7 @@ import tempfile
 
 import pytest
 
-from aio_net import Recorder, complaints, every_loop, run
+from aio_net import Recorder, complaints, every_loop, is_full, run, until
 from descriptors import open_descriptors, open_sockets
 
 
@@ -338,7 +338,8 @@ def test_sendfile_cancelled_leaves_the_transport_usable(loop_name):
             with tempfile.TemporaryFile() as file:
                 file.truncate(64 << 20)
                 task = asyncio.create_task(loop.sendfile(transport, file))
-                await asyncio.sleep(0.05)  # it waits for room by now
+                sock = transport.get_extra_info("socket")
+                await until(lambda: is_full(sock))
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task

@@ -7,7 +7,8 @@ import ssl
 
 import pytest
 
-from aio_net import Buffered, Recorder, complaints, every_loop, run
+from aio_net import Buffered, Recorder, complaints, every_loop, run, until
+from descriptors import open_sockets
 from tls_support import client_context, server_context
 
 BIG = bytes(range(256)) * 8192  # 2 MiB
@@ -16,6 +17,7 @@ BIG = bytes(range(256)) * 8192  # 2 MiB
 class Echo(Recorder):
     def data_received(self, data):
         self.transport.write(data)
+        self.note("echoed")
 
 
 @contextlib.asynccontextmanager
@@ -150,13 +152,16 @@ def test_tls_controls_the_flow_both_ways(loop_name):
 @every_loop
 def test_tls_paused_keeps_what_arrives(loop_name):
     async def main():
-        async with serving() as address:
+        echo = Echo()
+        async with serving(lambda: echo) as address:
             transport, protocol = await connect(address)
             transport.pause_reading()
             assert not transport.is_reading()
-            for part in (b"one", b"two", b"three"):
+            for i, part in enumerate((b"one", b"two", b"three"), 1):
                 transport.write(part)
-                await asyncio.sleep(0.02)  # it arrives meanwhile
+                await echo.until(lambda i=i: echo.events.count("echoed") == i)
+                for _ in range(5):  # it could be read by now
+                    await asyncio.sleep(0)
             assert protocol.data == b""
             transport.resume_reading()
             await protocol.until_data(11)
@@ -330,6 +335,7 @@ def test_tls_handshake_has_a_time_limit(loop_name):
 def test_tls_connecting_cancelled_leaves_nothing(loop_name, steps):
     async def main():
         async with serving() as address:
+            before = open_sockets()
             task = asyncio.create_task(connect(address))
             for _ in range(steps):
                 await asyncio.sleep(0)
@@ -339,7 +345,7 @@ def test_tls_connecting_cancelled_leaves_nothing(loop_name, steps):
                 transport.abort()
                 await protocol.until_event("lost")
             del task
-            await asyncio.sleep(0.02)  # the server learns of it
+            await until(lambda: open_sockets() == before)
 
     run(main, loop_name)
 

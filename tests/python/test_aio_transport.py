@@ -448,9 +448,14 @@ def test_transport_nobody_holds_goes_on(loop_name):
     async def main():
         heard = asyncio.get_running_loop().create_future()
 
+        lost = asyncio.Event()
+
         class Tells(asyncio.Protocol):
             def data_received(self, data):
                 heard.set_result(data)
+
+            def connection_lost(self, exc):
+                lost.set()
 
         ours, peer = socket.socketpair()
         await asyncio.get_running_loop().create_connection(Tells, sock=ours)
@@ -458,7 +463,7 @@ def test_transport_nobody_holds_goes_on(loop_name):
         peer.send(b"still there")
         assert await heard == b"still there"
         peer.close()
-        await asyncio.sleep(0.01)
+        await lost.wait()
 
     run(main, loop_name)
 
