@@ -406,7 +406,7 @@ BIDE_API const char *bide_report_name(int kind);
  * Forgotten is the failure of a task or future that nobody looked at, and a
  * task that never started: see bide_task_fini and bide_future_label. Of locks
  * and what was forgotten a loop makes 8 reports at once and one more every 10
- * seconds. */
+ * seconds; it tells how many it left out in the next one, or as it closes. */
 struct bide_report {
     bide_loop *loop;
     int kind;

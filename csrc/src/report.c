@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,13 +76,14 @@ text_of(const bide__text *x)
 }
 
 static void
-print(const bide__text *x)
+print(const char *at, size_t n)
 {
-    for (size_t done = 0; done < x->used;) {
-        ssize_t n = write(STDERR_FILENO, x->at + done, x->used - done);
-        if (n <= 0)
+    while (n > 0) {
+        ssize_t written = write(STDERR_FILENO, at, n);
+        if (written <= 0)
             return;
-        done += (size_t)n;
+        at += written;
+        n -= (size_t)written;
     }
 }
 
@@ -104,7 +106,7 @@ bide__report_send(bide__report *r)
     r->told.waiter = text_of(&r->texts[3]);
     r->told.forgotten = text_of(&r->texts[4]);
     if (!l) {
-        print(&r->texts[0]);
+        print(r->texts[0].at, r->texts[0].used);
         destroy(r);
         return;
     }
@@ -130,9 +132,28 @@ bide__reports_deliver(bide_loop *l)
     while (!bide__list_empty(&l->reports.pending)) {
         bide__report *r =
             bide__of(bide__list_pop(&l->reports.pending), bide__report, link);
-        print(&r->texts[0]);
+        print(r->texts[0].at, r->texts[0].used);
         if (l->host.report)
             l->host.report(l->host.ctx, &r->told);
         destroy(r);
     }
+}
+
+static void
+print_missed(unsigned missed)
+{
+    char line[64];
+    int n = snprintf(line, sizeof line, "bide: reports left out: %u\n", missed);
+    print(line, (size_t)n);
+}
+
+void
+bide__reports_end(bide_loop *l, bool forked)
+{
+    while (forked && !bide__list_empty(&l->reports.pending))
+        destroy(
+            bide__of(bide__list_pop(&l->reports.pending), bide__report, link));
+    bide__reports_deliver(l);
+    if (!forked && l->reports.missed)
+        print_missed(l->reports.missed);
 }

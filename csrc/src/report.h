@@ -32,4 +32,8 @@ void bide__report_end(bide__report *r);
 /** On the loop's thread, between two steps. */
 void bide__reports_deliver(bide_loop *l);
 
+/** The loop is closing: tells the last of them and how many were left out. What
+ * a forked child has is the parent's to tell. */
+void bide__reports_end(bide_loop *l, bool forked);
+
 #endif

@@ -157,10 +157,9 @@ bide_loop_close(bide_loop *l, int64_t grace,
     if (l->host.poll_end)
         l->host.poll_end(l->host.ctx);
     bide__inbox_drain(&l->inbox);
-    if (!forked) {
+    if (!forked)
         bide__forgotten_close(l);
-        bide__reports_deliver(l); /* also of what was given back since */
-    }
+    bide__reports_end(l, forked); /* also of what was given back since */
     atomic_store(&l->closed, true);
     if (forked)
         uv_loop_fork(&l->uv);

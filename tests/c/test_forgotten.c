@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static bide_site made = {"dir/app.c", 31};
@@ -119,24 +120,43 @@ test_forgotten_awaitable_names_its_line(void **state)
     world_end(&wd);
 }
 
+/* What a call prints on standard error. */
+typedef struct printed {
+    char text[4096];
+    int ends[2], saved;
+} printed;
+
+static void
+printed_begin(printed *p)
+{
+    memset(p, 0, sizeof *p);
+    p->saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe(p->ends), 0);
+    dup2(p->ends[1], STDERR_FILENO);
+}
+
+static void
+printed_end(printed *p)
+{
+    dup2(p->saved, STDERR_FILENO);
+    CHECK(read(p->ends[0], p->text, sizeof p->text - 1) > 0);
+    close(p->ends[0]);
+    close(p->ends[1]);
+    close(p->saved);
+}
+
 /* Where no loop runs there is nobody to tell. */
 static void
 test_forgotten_task_without_a_loop_is_printed(void **state)
 {
     (void)state;
     failing f;
-    char text[256] = "";
-    int ends[2], saved = dup(STDERR_FILENO);
-    assert_int_equal(pipe(ends), 0);
+    printed p;
     failing_init(&f, "never", 0);
-    dup2(ends[1], STDERR_FILENO);
+    printed_begin(&p);
     bide_task_fini(&f.task);
-    dup2(saved, STDERR_FILENO);
-    CHECK(read(ends[0], text, sizeof text - 1) > 0);
-    close(ends[0]);
-    close(ends[1]);
-    close(saved);
-    assert_string_equal(text, never_started);
+    printed_end(&p);
+    assert_string_equal(p.text, never_started);
     check_end();
 }
 
@@ -275,6 +295,56 @@ test_forgotten_failures_are_not_a_flood(void **state)
     CHECK(strstr(t.texts[8], "(4 reports before this left out)\n"));
 }
 
+static void
+test_forgotten_failures_left_out_are_counted_at_the_end(void **state)
+{
+    (void)state;
+    world wd;
+    told t;
+    failing f[12];
+    printed p;
+    begin(&wd, &t);
+    for (int i = 0; i < 12; i++)
+        failing_start(&f[i], &wd, "loser", -EPIPE);
+    world_run(&wd);
+    printed_begin(&p);
+    bide_loop_close(wd.loop, 0, NULL, NULL);
+    printed_end(&p);
+    CHECK_INT(t.count, 8);
+    CHECK(strstr(p.text, "\nbide: reports left out: 4\n"));
+    world_end(&wd);
+}
+
+/* In a forked child: 0 if it told nothing and nothing is left. */
+static int
+close_in_child(world *wd, const told *t)
+{
+    bide_loop_close(wd->loop, 0, NULL, NULL);
+    bide_loop_unref(wd->loop);
+    return t->count || memory_held();
+}
+
+static void
+test_forgotten_failures_of_the_parent_are_not_the_childs(void **state)
+{
+    (void)state;
+    world wd;
+    told t;
+    failing f;
+    int status;
+    begin(&wd, &t);
+    failing_start(&f, &wd, "loser", -EPIPE);
+    world_run(&wd);
+    bide_task_fini(&f.task); /* reported, and not delivered yet */
+    CHECK_INT(t.count, 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(close_in_child(&wd, &t));
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    world_end(&wd);
+    CHECK_INT(t.count, 1);
+}
+
 /* -- futures -------------------------------------------------------------- */
 
 static bide_future *
@@ -398,6 +468,8 @@ TEST_MAIN("forgotten", T(forgotten_awaitable_names_its_line),
           T(forgotten_failure_is_reported_as_its_task_goes),
           T(forgotten_failure_that_was_looked_at_is_none),
           T(forgotten_failures_are_not_a_flood),
+          T(forgotten_failures_left_out_are_counted_at_the_end),
+          T(forgotten_failures_of_the_parent_are_not_the_childs),
           T(forgotten_failure_of_a_future),
           T(forgotten_failure_of_a_future_waited_for),
           T(forgotten_failure_without_memory))
