@@ -11,6 +11,7 @@ CHECK = Path(__file__).parents[2] / "tools/check_layers"
 SOUND = {
     "csrc/include/bide.h": "#include <stdint.h>\n",
     "csrc/src/LAYERS": "# the order\n0: list\n1: wait clock # both\n",
+    "csrc/README.md": "| `list` |\n| `w*`, `clock` |\n",
     "csrc/src/list.h": '#include "bide.h"\n',
     "csrc/src/wait.h": '#include "list.h"\n',
     "csrc/src/wait.c": '#include "wait.h"\n#include <uv.h>\n',
@@ -38,6 +39,8 @@ def test_a_sound_tree_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "text", "problem"), [
+    ("csrc/README.md", "| `list` |\n| `wait` |\n",
+     "csrc/README.md: `clock` is not in the table of the layers"),
     ("csrc/src/list.h", '#include "wait.h"',
      "csrc/src/list.h:1: wait.h (layer 1) does not lie below list (0)"),
     ("csrc/src/clock.c", '\n#  include "wait.h"',
