@@ -194,7 +194,7 @@ test_stdio_full_disk_is_an_error(void **state)
     (void)state;
     int fd = open("/dev/full", O_WRONLY);
     if (fd < 0)
-        return;
+        skip();
     close(fd);
     place p;
     begin(&p);

@@ -100,9 +100,7 @@ function test_stdio_writes_a_file()
 end
 
 function test_stdio_full_disk_is_an_error()
-    if not io.open("/dev/full") then
-        return
-    end
+    lu.skipIf(not io.open("/dev/full"), "no /dev/full")
     bide.run(function()
         local to = os.tmpname()
         in_child([[
@@ -148,9 +146,7 @@ end)
 local has_proc = io.open("/proc/self/fdinfo/0")
 
 function test_stdio_pipe_stays_blocking()
-    if not has_proc then
-        return
-    end
+    lu.skipIf(not has_proc, "no /proc")
     bide.run(function()
         local path = temporary(blocking)
         local result = assert(bide.process.run{
@@ -163,9 +159,7 @@ function test_stdio_pipe_stays_blocking()
 end
 
 function test_stdio_socket_is_blocking_again()
-    if not has_proc then
-        return
-    end
+    lu.skipIf(not has_proc, "no /proc")
     bide.run(function()
         local path = temporary(blocking)
         local ours <close>, childs = bide.socketpair()

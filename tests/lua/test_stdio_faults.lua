@@ -74,9 +74,7 @@ function test_stdio_write_cancel_at_every_park()
 end
 
 function test_stdio_of_a_file_has_no_tls()
-    if not support.has_tls() then
-        return
-    end
+    lu.skipIf(not support.has_tls(), "built without TLS")
     local written = in_child([[
         bide.run(function()
             local s <close> = assert(bide.stdout())

@@ -1,5 +1,5 @@
--- The module built without OpenSSL (BIDE_TLS=OFF) says so; with it there is
--- nothing to see here.
+-- The module built without OpenSSL (BIDE_TLS=OFF) says so; with it there are
+-- contexts.
 package.path = arg[0]:match("^(.-)[^/]*$") .. "?.lua;" .. package.path
 local bide = require "bide"
 local lu = require "luaunit"
@@ -7,6 +7,7 @@ local support = require "support"
 
 function test_tls_absent_is_said()
     if support.has_tls() then
+        lu.assertNotNil(bide.tls.context {})
         return
     end
     bide.run(function()
