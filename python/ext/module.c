@@ -1,7 +1,6 @@
 /* The module bide._core: its state, its types, its functions. */
 #include "bidepy.h"
 #include "special.h"
-#include "stop.h"
 
 #include <string.h>
 
@@ -35,7 +34,7 @@ empty_pools(bidepy_state *st)
             PyObject_GC_Del(dead);
             Py_DECREF(type);
         }
-    bidepy_stop_fini(st);
+    Py_CLEAR(st->stop);
 }
 
 void
@@ -61,8 +60,6 @@ visit_pools(bidepy_state *st, visitproc visit, void *arg)
     for (unsigned i = 0; (pool = pool_at(st, i)); i++)
         for (unsigned n = 0; n < pool->count; n++)
             Py_VISIT(Py_TYPE(pool->items[n]));
-    for (unsigned n = 0; n < st->stop_pool.count; n++)
-        Py_VISIT(Py_TYPE(st->stop_pool.items[n]));
     return 0;
 }
 
@@ -72,7 +69,6 @@ visit_classes(bidepy_state *st, visitproc visit, void *arg)
 #define X(field, public) Py_VISIT(st->type.field);
     BIDEPY_TYPES(X)
 #undef X
-    Py_VISIT(st->type.stop);
 #define X(field, name, base, doc) Py_VISIT(st->exc.field);
     BIDEPY_EXCEPTIONS(X)
 #undef X
@@ -92,6 +88,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     if (!slot || !*slot)
         return 0;
     Py_VISIT((*slot)->done);
+    Py_VISIT((*slot)->stop);
     Py_VISIT((*slot)->locks_held);
     Py_VISIT((*slot)->locks_parked);
     int rc = visit_pools(*slot, visit, arg);
@@ -108,7 +105,6 @@ clear_classes(bidepy_state *st)
 #define X(field, public) Py_CLEAR(st->type.field);
     BIDEPY_TYPES(X)
 #undef X
-    Py_CLEAR(st->type.stop);
 #define X(field, name, base, doc) Py_CLEAR(st->exc.field);
     BIDEPY_EXCEPTIONS(X)
 #undef X
@@ -182,7 +178,7 @@ add_types(bidepy_state *st, PyObject *module)
 #undef X
     st->type.future->tp_vectorcall = bidepy_future_vectorcall;
     st->type.token->tp_vectorcall = bidepy_token_vectorcall;
-    return bidepy_loop_type_init(st) ? -1 : bidepy_stop_init(st, module);
+    return bidepy_loop_type_init(st);
 }
 
 /* `with` on a lock or a timeout is a hot path. */

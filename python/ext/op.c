@@ -199,7 +199,7 @@ op_next(PyObject *op)
     PyObject *result;
     PySendResult sent = op_send(op, Py_None, &result);
     if (sent == PYGEN_RETURN)
-        return bidepy_stop(bidepy_of(op), result);
+        return bidepy_stop(bidepy_of(op), op, result);
     return result;
 }
 
@@ -358,6 +358,7 @@ op_dealloc(PyObject *op)
         if (!(self->kind->flags & BIDEPY_OP_QUIET) && !self->st->closing)
             warn_never_awaited(self);
     }
+    bidepy_stop_forget(self->st);
     Py_XDECREF(self->owner);
     Py_XDECREF(self->arg);
     Py_XDECREF(self->origin.code);

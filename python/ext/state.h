@@ -24,8 +24,6 @@ typedef struct bidepy_state {
 #define X(field, public) PyTypeObject *field;
         BIDEPY_TYPES(X)
 #undef X
-        /** A StopIteration that goes back to its pool (3.12 and later). */
-        PyTypeObject *stop;
     } type;
 
     struct {
@@ -59,7 +57,8 @@ typedef struct bidepy_state {
     struct bidepy_runtime *adopting;
 
     bidepy_pool op_pool, task_pool, scope_pool, token_pool, future_pool;
-    bidepy_pool bound_pool, stop_pool, stream_call_pool;
+    bidepy_pool bound_pool, stream_call_pool;
+    PyObject *stop; /* a StopIteration for all: stop.h */
 
     /** Of asyncio's transports: net.h; made on first use. */
     struct bidepy_net *net;

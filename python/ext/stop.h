@@ -4,16 +4,21 @@
 
 #include "bidepy.h"
 
-/** Ends tp_iternext with `result` (stolen). Returns NULL. */
-PyObject *bidepy_stop(bidepy_state *st, PyObject *result);
+/** Ends tp_iternext of `operation` with `result` (stolen). Returns NULL. Its
+ * tp_dealloc has to call bidepy_stop_forget. */
+PyObject *bidepy_stop(bidepy_state *st, PyObject *operation, PyObject *result);
 
 /** The same for a method that has to raise even for None. */
 PyObject *bidepy_stop_plain(PyObject *result);
 
-/** Makes the type of the pooled exception; -1 with an exception. */
-int bidepy_stop_init(bidepy_state *st, PyObject *module);
+void bidepy_stop_empty(bidepy_state *st);
 
-/** Frees the pool. */
-void bidepy_stop_fini(bidepy_state *st);
+/** An operation dies: its result is not to live for longer. */
+static inline void
+bidepy_stop_forget(bidepy_state *st)
+{
+    if (st->stop && ((PyStopIterationObject *)st->stop)->value)
+        bidepy_stop_empty(st);
+}
 
 #endif

@@ -112,6 +112,29 @@ def test_result_lives_no_longer_than_its_user():
     run(main())
 
 
+def test_exception_with_a_result_is_its_holders():
+    async def main():
+        channel = bide.Channel(4)
+        kept = []
+        for value in "abcd":
+            await channel.send(value)
+        for _ in range(2):  # by an operation that is gone when it arrives
+            with pytest.raises(StopIteration) as info:
+                next(channel.recv())
+            kept.append(info.value)
+        held = channel.recv()
+        with pytest.raises(StopIteration) as info:
+            next(held)
+        kept.append(info.value)
+        assert await channel.recv() == "d"
+        del held
+        gc.collect()
+        assert [stop.value for stop in kept] == list("abc")
+        assert len(set(map(id, kept))) == 3
+
+    run(main())
+
+
 def test_driven_by_hand():
     async def inner():
         await bide.sleep(1)

@@ -196,7 +196,7 @@ call_next(PyObject *self)
     PyObject *result;
     PySendResult rc = call_send(self, Py_None, &result);
     if (rc == PYGEN_RETURN)
-        return bidepy_stop(((bidepy_stream_call *)self)->st, result);
+        return bidepy_stop(((bidepy_stream_call *)self)->st, self, result);
     return rc == PYGEN_NEXT ? result : NULL;
 }
 
@@ -343,6 +343,7 @@ call_dealloc(PyObject *self)
     Py_CLEAR(c->inner);
     Py_CLEAR(c->subject);
     Py_CLEAR(c->argument);
+    bidepy_stop_forget(c->st);
     bidepy_free(c, &c->st->stream_call_pool);
 }
 
