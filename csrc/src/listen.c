@@ -1,42 +1,12 @@
 /* From a host name to a listener. */
-#include "address.h"
-#include "alloc.h"
-#include "dns.h"
-#include "endpoint.h"
 #include "listener.h"
+#include "opening.h"
 #include "tcp.h"
 
-/* A listen on a name. As an attempt to connect, it outlives a cancelled wait:
- * `wait` is NULL from then on. */
 typedef struct request {
-    bide_wait *wait;
-    bide_loop *loop;
-    int port;
+    bide__opening opening;
     bide_tcp_options options;
-    bide__lookup lookup;
 } request;
-
-static bool abort_listen(bide_wait *w, bool forced);
-static void undo_listen(bide_wait *w);
-
-static const bide_wait_kind kind = {
-    .verb = "listen",
-    .object = "TCP",
-    .abort = abort_listen,
-    .undo = undo_listen,
-};
-
-static bool
-abort_listen(bide_wait *w, bool forced)
-{
-    (void)forced;
-    request *r = w->object;
-    bide__io_leave(w);
-    w->object = NULL;
-    r->wait = NULL;
-    bide__lookup_cancel(&r->lookup);
-    return true;
-}
 
 static void
 undo_listen(bide_wait *w)
@@ -45,106 +15,40 @@ undo_listen(bide_wait *w)
     w->value = BIDE_NO_VALUE;
 }
 
-/* -- a name --------------------------------------------------------------- */
+static const bide_wait_kind kind = {
+    .verb = "listen",
+    .object = "TCP",
+    .abort = bide__opening_abort,
+    .undo = undo_listen,
+};
 
-static void
-destroy(request *r)
-{
-    bide__lookup_fini(&r->lookup);
-    bide__free(r);
-}
-
-/* The first of the addresses that can be bound. */
 static int
-listen_on_any(request *r, bide_listener **out)
+open_one(const bide__opening *o, const bide__sockaddr *a, void **out)
 {
-    bide__addresses *as = bide__addresses_from(r->lookup.found, r->port);
-    if (!as)
-        return BIDE_ENOMEMORY;
-    int rc = BIDE_ENAME;
-    for (size_t i = 0; i < as->count; i++) {
-        rc = bide__listener_new(r->loop, &as->list[i], &r->options, out);
-        if (rc == 0)
-            break;
-    }
-    bide__free(as);
+    const request *r = bide__of(o, request, opening);
+    bide_listener *l = NULL;
+    int rc = bide__listener_new(o->loop, a, &r->options, &l);
+    *out = l;
     return rc;
-}
-
-static void
-on_resolved(bide__lookup *q, int status)
-{
-    request *r = bide__of(q, request, lookup);
-    bide_wait *w = r->wait;
-    if (w) {
-        bide_listener *l = NULL;
-        if (status == 0)
-            status = listen_on_any(r, &l);
-        w->value.as.ptr = l;
-        w->object = NULL;
-        bide__io_fire(w, status);
-    }
-    destroy(r);
-}
-
-static int
-resolve(const char *host, int port, const bide_tcp_options *o, bide_wait *w)
-{
-    request *r = bide__alloc(sizeof *r);
-    if (!r)
-        return BIDE_ENOMEMORY;
-    r->wait = w;
-    r->loop = w->task->loop;
-    r->port = port;
-    r->options = *o;
-    int rc = bide__lookup_start(&r->lookup, r->loop, host, on_resolved);
-    if (rc) {
-        destroy(r);
-        return rc;
-    }
-    return bide__io_park(w, &kind, r, NULL);
-}
-
-/* -- the entry ------------------------------------------------------------ */
-
-/* One IPv6 socket serves both families, unless the system has no IPv6. */
-static int
-listen_everywhere(bide_loop *loop, int port, const bide_tcp_options *o,
-                  bide_listener **out)
-{
-    bide__sockaddr a;
-    bide__address_literal("::", port, &a);
-    int rc = bide__listener_new(loop, &a, o, out);
-    if (rc == 0 || o->v6_only ||
-        (rc != UV_EAFNOSUPPORT && rc != UV_EADDRNOTAVAIL))
-        return rc;
-    bide__address_literal("0.0.0.0", port, &a);
-    return bide__listener_new(loop, &a, o, out);
 }
 
 int
 bide_tcp_listen(const char *host, int port, const bide_tcp_options *o,
                 bide_wait *w)
 {
-    static const bide_tcp_options defaults;
-    bide_loop *loop = w->task->loop;
-    bide__sockaddr literal;
-    bide_listener *l = NULL;
     int rc = bide__wait_refused(w->task);
     if (rc)
         return rc;
     if (port < 0 || port > BIDE__PORT_MAX)
         return BIDE_EINVALID;
-    o = o ? o : &defaults;
-    w->value = BIDE_NO_VALUE;
-    if (!host || !*host)
-        rc = listen_everywhere(loop, port, o, &l);
-    else if (bide__address_literal(host, port, &literal))
-        rc = bide__listener_new(loop, &literal, o, &l);
-    else
-        return resolve(host, port, o, w);
-    if (rc)
-        return rc;
-    w->value.as.ptr = l;
-    return bide__wait_done(w, &kind, NULL);
+    request r = {.opening = {.wait = w,
+                             .kind = &kind,
+                             .loop = w->task->loop,
+                             .port = port,
+                             .open = open_one}};
+    if (o) {
+        r.options = *o;
+        r.opening.v6_only = o->v6_only;
+    }
+    return bide__opening_start(&r.opening, sizeof r, host);
 }

@@ -1,53 +1,18 @@
 /* From a host name to a datagram socket, bound or connected. */
 #include <string.h>
 
-#include "alloc.h"
-#include "dns.h"
-#include "endpoint.h"
+#include "opening.h"
 #include "socket.h"
 #include "tcp.h"
 #include "udp.h"
 #include "udp_socket.h"
 
-/* What is to be opened. On a name it outlives a cancelled wait: `wait` is NULL
- * from then on. */
 typedef struct request {
-    bide_wait *wait;
-    bide_loop *loop;
+    bide__opening opening;
     bool connects, has_local;
-    int port;
     bide_udp_options options;
     bide__sockaddr local; /* of a socket that connects */
-    bide__lookup lookup;
 } request;
-
-static bool abort_open(bide_wait *w, bool forced);
-static void undo_open(bide_wait *w);
-
-static const bide_wait_kind bind_kind = {
-    .verb = "bind",
-    .object = "UDP",
-    .abort = abort_open,
-    .undo = undo_open,
-};
-static const bide_wait_kind connect_kind = {
-    .verb = "connect",
-    .object = "UDP",
-    .abort = abort_open,
-    .undo = undo_open,
-};
-
-static bool
-abort_open(bide_wait *w, bool forced)
-{
-    (void)forced;
-    request *r = w->object;
-    bide__io_leave(w);
-    w->object = NULL;
-    r->wait = NULL;
-    bide__lookup_cancel(&r->lookup);
-    return true;
-}
 
 static void
 undo_open(bide_wait *w)
@@ -55,6 +20,19 @@ undo_open(bide_wait *w)
     bide_udp_unref(w->value.as.ptr);
     w->value = BIDE_NO_VALUE;
 }
+
+static const bide_wait_kind bind_kind = {
+    .verb = "bind",
+    .object = "UDP",
+    .abort = bide__opening_abort,
+    .undo = undo_open,
+};
+static const bide_wait_kind connect_kind = {
+    .verb = "connect",
+    .object = "UDP",
+    .abort = bide__opening_abort,
+    .undo = undo_open,
+};
 
 /* -- one address ---------------------------------------------------------- */
 
@@ -70,9 +48,11 @@ local_for(const request *r, const bide__sockaddr *peer, bide__sockaddr *out)
 }
 
 static int
-open_one(const request *r, const bide__sockaddr *a, bide_udp **out)
+open_one(const bide__opening *o, const bide__sockaddr *a, void **out)
 {
+    const request *r = bide__of(o, request, opening);
     bide__sockaddr local;
+    bide_udp *u = NULL;
     int fd;
     if (!r->connects)
         fd = bide__udp_socket(a, NULL, &r->options);
@@ -84,115 +64,30 @@ open_one(const request *r, const bide__sockaddr *a, bide_udp **out)
         fd = UV_EAFNOSUPPORT;
     if (fd < 0)
         return fd;
-    int rc = bide__udp_open(r->loop, fd, a->any.sa_family, out);
+    int rc = bide__udp_open(o->loop, fd, a->any.sa_family, &u);
     if (rc)
         bide__socket_close(fd);
+    *out = u;
     return rc;
-}
-
-/* One IPv6 socket serves both families, unless the system has no IPv6. */
-static int
-bind_everywhere(const request *r, bide_udp **out)
-{
-    bide__sockaddr a;
-    bide__address_literal("::", r->port, &a);
-    int rc = open_one(r, &a, out);
-    if (rc == 0 || r->options.v6_only ||
-        (rc != UV_EAFNOSUPPORT && rc != UV_EADDRNOTAVAIL))
-        return rc;
-    bide__address_literal("0.0.0.0", r->port, &a);
-    return open_one(r, &a, out);
-}
-
-/* -- a name --------------------------------------------------------------- */
-
-static void
-destroy(request *r)
-{
-    bide__lookup_fini(&r->lookup);
-    bide__free(r);
-}
-
-/* The first of the addresses that the system takes. */
-static int
-open_any(const request *r, bide_udp **out)
-{
-    bide__addresses *as = bide__addresses_from(r->lookup.found, r->port);
-    if (!as)
-        return BIDE_ENOMEMORY;
-    int rc = BIDE_ENAME;
-    for (size_t i = 0; i < as->count; i++) {
-        rc = open_one(r, &as->list[i], out);
-        if (rc == 0)
-            break;
-    }
-    bide__free(as);
-    return rc;
-}
-
-static void
-on_resolved(bide__lookup *q, int status)
-{
-    request *r = bide__of(q, request, lookup);
-    bide_wait *w = r->wait;
-    if (w) {
-        bide_udp *u = NULL;
-        if (status == 0)
-            status = open_any(r, &u);
-        w->value.as.ptr = u;
-        w->object = NULL;
-        bide__io_fire(w, status);
-    }
-    destroy(r);
-}
-
-static int
-resolve(const request *given, const char *host)
-{
-    request *r = bide__alloc(sizeof *r);
-    if (!r)
-        return BIDE_ENOMEMORY;
-    *r = *given;
-    int rc = bide__lookup_start(&r->lookup, r->loop, host, on_resolved);
-    if (rc) {
-        destroy(r);
-        return rc;
-    }
-    return bide__io_park(r->wait, r->connects ? &connect_kind : &bind_kind, r,
-                         NULL);
 }
 
 /* -- the entries ---------------------------------------------------------- */
 
-static int
-begin(request *r, const char *host)
-{
-    bide__sockaddr literal;
-    bide_udp *u = NULL;
-    bide_wait *w = r->wait;
-    int rc;
-    w->value = BIDE_NO_VALUE;
-    if (!host || !*host)
-        rc = bind_everywhere(r, &u);
-    else if (bide__address_literal(host, r->port, &literal))
-        rc = open_one(r, &literal, &u);
-    else
-        return resolve(r, host);
-    if (rc)
-        return rc;
-    w->value.as.ptr = u;
-    return bide__wait_done(w, r->connects ? &connect_kind : &bind_kind, NULL);
-}
-
 static void
-prepare(request *r, int port, const bide_udp_options *o, bide_wait *w)
+prepare(request *r, const bide_wait_kind *kind, int port,
+        const bide_udp_options *o, bide_wait *w)
 {
     memset(r, 0, sizeof *r);
-    r->wait = w;
-    r->loop = w->task->loop;
-    r->port = port;
-    if (o)
-        r->options = *o;
+    r->opening.wait = w;
+    r->opening.kind = kind;
+    r->opening.loop = w->task->loop;
+    r->opening.port = port;
+    r->opening.open = open_one;
+    r->connects = kind == &connect_kind;
+    if (!o)
+        return;
+    r->options = *o;
+    r->opening.v6_only = o->v6_only;
 }
 
 int
@@ -205,8 +100,8 @@ bide_udp_bind(const char *host, int port, const bide_udp_options *o,
         return rc;
     if (port < 0 || port > BIDE__PORT_MAX)
         return BIDE_EINVALID;
-    prepare(&r, port, o, w);
-    return begin(&r, host);
+    prepare(&r, &bind_kind, port, o, w);
+    return bide__opening_start(&r.opening, sizeof r, host);
 }
 
 static int
@@ -234,8 +129,7 @@ bide_udp_connect(const char *host, int port, const bide_udp_options *o,
         return rc;
     if (!host || !*host || port < 1 || port > BIDE__PORT_MAX)
         return BIDE_EINVALID;
-    prepare(&r, port, o, w);
-    r.connects = true;
+    prepare(&r, &connect_kind, port, o, w);
     rc = read_local(&r);
-    return rc ? rc : begin(&r, host);
+    return rc ? rc : bide__opening_start(&r.opening, sizeof r, host);
 }
