@@ -10,12 +10,12 @@ import contextlib
 import functools
 
 from aio_loops import LOOPS
-from aio_served import contend, receive, served, served_case
+from aio_served import TURNS, contend, receive, served, served_case, typical
 from harness import cpu_clock, main, optional
 
 KIB = 1024
 CONNECTIONS = 16
-WARM_UP = 480  # requests, until connections are made and code is specialised
+EACH = 64  # requests of a connection in a turn
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
 
 
@@ -34,6 +34,7 @@ def first_answer(sock, size):
 
 def server(kind, size, who, n):
     tested = served(who, kind, size)
+    each = n // TURNS // CONNECTIONS
     with contextlib.ExitStack() as stack:
         connections = [
             stack.enter_context(tested.connect()) for _ in range(CONNECTIONS)
@@ -41,40 +42,34 @@ def server(kind, size, who, n):
         for sock in connections:
             view = memoryview(bytearray(first_answer(sock, size)))
 
-        def work(n):
-            for _ in range(max(1, n // CONNECTIONS)):
+        def turn():
+            for _ in range(each):
                 for sock in connections:
                     sock.sendall(REQUEST)
                 for sock in connections:
                     receive(sock, view)
 
-        if not tested.warm:
-            work(WARM_UP)
-            tested.warm = True
-        took = tested.cost(lambda: work(n))
-    return took * n / (max(1, n // CONNECTIONS) * CONNECTIONS)
+        turn()  # until code is specialised and memory is there
+        return typical(lambda: tested.cost(turn))
 
 
 async def requests(url, n):
     import aiohttp
 
-    each = max(1, n // CONNECTIONS)
-
-    async def some(session, each):
-        for _ in range(each):
+    async def some(session):
+        for _ in range(n // TURNS // CONNECTIONS):
             async with session.get(url) as response:
                 await response.read()
 
-    async def everywhere(session, each):
-        some_each = (some(session, each) for _ in range(CONNECTIONS))
-        await asyncio.gather(*some_each)
+    async def turn(session):
+        start = cpu_clock()
+        await asyncio.gather(*(some(session) for _ in range(CONNECTIONS)))
+        return cpu_clock() - start
 
     async with aiohttp.ClientSession() as session:
-        await everywhere(session, WARM_UP // CONNECTIONS)
-        start = cpu_clock()
-        await everywhere(session, each)
-        took = cpu_clock() - start
-    return took * n / (each * CONNECTIONS)
+        await turn(session)
+        took = [await turn(session) for _ in range(TURNS)]
+    return typical(iter(took).__next__)
 
 
 def client(size, who, n):
@@ -95,5 +90,5 @@ for title, work in (
     # rloop takes the descriptor away from a socket that aiohttp's server asks.
     names = [who for who in LOOPS if (who, package) != ("rloop", "aiohttp")]
     if optional(package):
-        served_case(title, names, work)
+        served_case(title, names, work, EACH * CONNECTIONS)
 main()

@@ -10,14 +10,27 @@ import functools
 import socket
 
 from aio_loops import LOOPS
-from aio_served import contend, receive, served, served_case
+from aio_served import TURNS, contend, receive, served, served_case, typical
 from harness import main
 
 KIB = 1024
-WARM_UP = 300  # messages, until code is specialised
+EACH = {1: 2000, 10: 1500, 100: 400, 1024: 100}  # messages of a turn, by KiB
 ALL = ("bide", *LOOPS)
 # rloop has no TLS.
 TLS = tuple(name for name in ALL if name != "rloop")
+
+
+def in_turns(server, message, n):
+    """The CPU time of `n` messages of a size, after a turn to warm up."""
+
+    def turn(n=n // TURNS):
+        for _ in range(n):
+            message()
+
+    if not server.warm:
+        turn()
+        server.warm = True
+    return typical(lambda: server.cost(turn))
 
 
 def echo(kind, size, who, n):
@@ -25,44 +38,39 @@ def echo(kind, size, who, n):
     message, view = b"x" * size, memoryview(bytearray(size))
     if not server.sock:
         server.sock = server.connect()
+    sock = server.sock
 
-    def work(n):
-        for _ in range(n):
-            server.sock.sendall(message)
-            receive(server.sock, view)
+    def one():
+        sock.sendall(message)
+        receive(sock, view)
 
-    if not server.warm:
-        work(WARM_UP)
-        server.warm = True
-    return server.cost(lambda: work(n))
+    return in_turns(server, one, n)
 
 
 def bulk(who, n):
     server = served(who, "bulk", 1024 * KIB)
     message, view = b"x" * (1024 * KIB), memoryview(bytearray(1))
+    with server.connect() as sock:
 
-    def work():
-        with server.connect() as sock:
-            for _ in range(n):
-                sock.sendall(message)
-                receive(sock, view)
+        def one():
+            sock.sendall(message)
+            receive(sock, view)
 
-    return server.cost(work)
+        return in_turns(server, one, n)
 
 
 def datagrams(size, who, n):
     server = served(who, "datagram", size)
     message = b"x" * size
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", server.port))
 
-    def work():
-        with socket.socket(type=socket.SOCK_DGRAM) as sock:
-            sock.settimeout(10)
-            sock.connect(("127.0.0.1", server.port))
-            for _ in range(n):
-                sock.send(message)
-                sock.recv(size)
+        def one():
+            sock.send(message)
+            sock.recv(size)
 
-    return server.cost(work)
+        return in_turns(server, one, n)
 
 
 contend(ALL)
@@ -76,7 +84,8 @@ for kind, title, names in (
 ):
     for kib in (1, 10, 100):
         run = functools.partial(echo, kind, kib * KIB)
-        served_case(f"{title}, {kib} KiB", names, run)
-served_case("bulk stream, 1 MiB", ALL, bulk)
-served_case("echo, datagrams, 1 KiB", ALL, functools.partial(datagrams, KIB))
+        served_case(f"{title}, {kib} KiB", names, run, EACH[kib])
+served_case("bulk stream, 1 MiB", ALL, bulk, EACH[1024])
+run = functools.partial(datagrams, KIB)
+served_case("echo, datagrams, 1 KiB", ALL, run, EACH[1])
 main()
