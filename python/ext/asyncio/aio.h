@@ -129,7 +129,8 @@ bidepy_timer_handle *bidepy_timer_handle_new(bidepy_loop *loop,
                                              double when);
 int bidepy_handles_init(bidepy_state *st, bidepy_aio *aio, PyObject *module);
 void bidepy_handle_cancel(bidepy_handle *self);
-/** Calls what the handle stands for, in its context. NULL with an exception. */
+/** Calls what the handle stands for, in its context, and sends what that wrote.
+ * NULL with an exception. */
 PyObject *bidepy_handle_call(bidepy_handle *self, bidepy_loop *loop);
 /** The collector gets to know of the handle, if it does not. */
 void bidepy_handle_track(bidepy_handle *self);
@@ -174,8 +175,10 @@ struct bidepy_loop {
     char *scratch;              /* sock_recv() */
     PyObject *itself;           /* {"loop": the loop}, to make a Future with */
     unsigned called;            /* since the last poll */
+    struct bidepy_transport *corked; /* list: see transport_cork.c */
     bool posted, stopping, closed, debug;
-    bool runs; /* so it is alive, with all that is in the ring */
+    bool runs;    /* so it is alive, with all that is in the ring */
+    bool calling; /* a callback, behind which what it writes goes out */
 };
 
 static inline bool
@@ -212,6 +215,10 @@ void bidepy_loop_complain(bidepy_loop *self, const char *message,
 /** The exception that is set ends the run (KeyboardInterrupt, SystemExit):
  * true; else it stays set. */
 bool bidepy_loop_fatal(bidepy_loop *self);
+
+/** Sends what transports have corked. `result` is the callback's, NULL with an
+ * exception; it is what is returned, or NULL with an exception. */
+PyObject *bidepy_loop_uncork(bidepy_loop *self, PyObject *result);
 
 /** The loop's thread has the callbacks' task run. */
 void bidepy_loop_wake_here(bidepy_loop *self);

@@ -182,17 +182,22 @@ bidepy_timer_handle_new(bidepy_loop *loop, const bidepy_call *call, double when)
 /* -- calling -------------------------------------------------------------- */
 
 static PyObject *
-call_in(bidepy_handle *self, bidepy_handle_extra *x, PyObject *context)
+call_in(bidepy_handle *self, bidepy_handle_extra *x, PyObject *context,
+        bidepy_loop *loop)
 {
     if (PyContext_Enter(context))
         return NULL;
     PyObject *result;
+    loop->calling = true;
     if (self->args)
         result = PyObject_Call(self->callback, self->args, NULL);
     else
         result = PyObject_Vectorcall(
             self->callback, x->argv + 1,
             (size_t)x->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    loop->calling = false;
+    if (loop->corked)
+        result = bidepy_loop_uncork(loop, result);
     if (PyContext_Exit(context))
         Py_CLEAR(result);
     return result;
@@ -221,7 +226,7 @@ call_shared(bidepy_handle *self, bidepy_handle_extra *x, bidepy_loop *loop)
     PyObject *context = bidepy_context_take(loop, &self->context);
     if (!context)
         return NULL;
-    PyObject *result = call_in(self, x, context);
+    PyObject *result = call_in(self, x, context, loop);
     if (result && Py_REFCNT(self) == 1) {
         bidepy_context_give_back(loop, context, variables);
         return result;
@@ -240,7 +245,7 @@ bidepy_handle_call(bidepy_handle *self, bidepy_loop *loop)
         return call_shared(self, x, loop);
     if (bidepy_handle_own_context(self))
         return NULL;
-    return call_in(self, x, self->context);
+    return call_in(self, x, self->context, loop);
 }
 
 /* -- letting go ------------------------------------------------------------

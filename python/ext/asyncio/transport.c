@@ -11,7 +11,7 @@ wanted(const bidepy_transport *t)
         return 0;
     if (t->started && bidepy_transport_is_reading(t))
         events |= BIDE_READABLE;
-    if (t->queue.count)
+    if (t->queue.count && !t->corked)
         events |= BIDE_WRITABLE;
     return events;
 }
@@ -143,6 +143,10 @@ bidepy_transport_close(bidepy_transport *t)
 {
     if (t->closing)
         return 0;
+    if (bidepy_transport_uncork(t))
+        return -1;
+    if (t->conn_lost)
+        return 0;
     t->closing = true;
     return t->queue.count ? bidepy_transport_want(t)
                           : schedule_lost(t, Py_None);
@@ -151,6 +155,8 @@ bidepy_transport_close(bidepy_transport *t)
 int
 bidepy_transport_force_close(bidepy_transport *t, PyObject *exc)
 {
+    if (bidepy_transport_uncork(t))
+        return -1;
     if (t->conn_lost || !t->loop)
         return 0;
     bidepy_sendq_clear(&t->queue);
@@ -213,6 +219,7 @@ let_go(bidepy_transport *t)
     PyObject *exc = PyErr_Occurred() ? bidepy_fetch() : NULL;
     PyObject *sock = t->sock;
     t->sock = NULL;
+    t->corked = false;
     int rc = bidepy_transport_unwatch(t);
     if (sock && bidepy_net_tell(sock, net->str.close, NULL))
         rc = -1;

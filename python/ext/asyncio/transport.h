@@ -1,6 +1,6 @@
 /* transport.h - a socket's asyncio transport, in parts: its life (transport.c),
- * reading (transport_read.c), writing (transport_write.c, sendq.c) and what
- * Python sees of it (transport_type.c).
+ * reading (transport_read.c), writing (transport_write.c, transport_cork.c,
+ * sendq.c) and what Python sees of it (transport_type.c).
  *
  * It does its own I/O when the core's watch tells that there is something to
  * do, and calls the protocol as asyncio's selector transports do: in the order
@@ -42,6 +42,9 @@ typedef struct bidepy_transport {
     bool secured;   /* it is bide's SSLProtocol */
     bool started;   /* reading has begun */
     bool closing, paused, eof, protocol_paused;
+    bool corked; /* the queue goes out behind the current callback */
+    bool listed; /* in the loop's list of those that were corked */
+    struct bidepy_transport *next_corked;
 } bidepy_transport;
 
 static inline bidepy_net *
@@ -92,6 +95,13 @@ int bidepy_transport_set_protocol(bidepy_transport *t, PyObject *protocol);
 int bidepy_transport_write(bidepy_transport *t, PyObject *data);
 int bidepy_transport_writelines(bidepy_transport *t, PyObject *list);
 int bidepy_transport_write_eof(bidepy_transport *t);
+
+/** Whether `more` bytes may wait for the end of the current callback. */
+bool bidepy_transport_may_cork(const bidepy_transport *t, size_t more);
+/** What is queued, which was queued by the current callback, waits so. */
+void bidepy_transport_cork(bidepy_transport *t);
+/** Sends what does. */
+int bidepy_transport_uncork(bidepy_transport *t);
 int bidepy_transport_set_limits(bidepy_transport *t, PyObject *high,
                                 PyObject *low);
 /** Tells the protocol to pause, if the queue is above the high mark. */

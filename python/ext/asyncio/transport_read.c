@@ -5,7 +5,7 @@
 #include "transport.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 /* The most that one read takes: what is longer would not stay in the cache
  * until the protocol has seen it. */
@@ -28,7 +28,7 @@ read_some(const bidepy_transport *t, char *to, size_t most)
 {
     ssize_t n;
     do
-        n = read(t->fd, to, most);
+        n = recv(t->fd, to, most, 0);
     while (n < 0 && errno == EINTR);
     return n;
 }

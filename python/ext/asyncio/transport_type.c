@@ -153,6 +153,7 @@ set_write_buffer_limits(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                          2};
     PyObject *in[2];
     if (bidepy_parse(&sig, args, nargs, kwnames, in) ||
+        bidepy_transport_uncork(of(self)) ||
         bidepy_transport_set_limits(of(self), in[0], in[1]))
         return NULL;
     return none_if(bidepy_transport_maybe_pause(of(self)));
@@ -162,6 +163,8 @@ static PyObject *
 get_write_buffer_size(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    if (bidepy_transport_uncork(of(self)))
+        return NULL;
     return PyLong_FromSize_t(of(self)->queue.size);
 }
 
@@ -213,6 +216,8 @@ make_empty_waiter(PyObject *self, PyObject *unused)
         PyErr_SetString(PyExc_RuntimeError, "Empty waiter is already set");
         return NULL;
     }
+    if (bidepy_transport_uncork(t))
+        return NULL;
     if (!t->loop) {
         PyErr_SetString(PyExc_RuntimeError, "Transport is closed");
         return NULL;

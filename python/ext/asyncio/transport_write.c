@@ -1,5 +1,9 @@
-/* Writing: what the system takes at once goes at once; the rest is queued and
- * goes out, many pieces in one call, whenever the system has room. */
+/* Writing: what is written goes out at once, or behind the callback that writes
+ * it (transport_cork.c); what the system does not take is queued and goes out,
+ * many pieces in one call, whenever there is room.
+ *
+ * send() and recv() take a shorter way through the system than write() and
+ * read(). */
 #include "transport.h"
 
 #include <errno.h>
@@ -105,7 +109,7 @@ send_one(const bidepy_transport *t, const char *data, size_t n)
 {
     ssize_t sent;
     do
-        sent = write(t->fd, data, n);
+        sent = send(t->fd, data, n, 0);
     while (sent < 0 && errno == EINTR);
     return sent;
 }
@@ -133,7 +137,8 @@ send_queue(bidepy_transport *t)
 {
     struct iovec pieces[PIECES];
     int n = bidepy_sendq_peek(&t->queue, pieces, PIECES);
-    ssize_t sent = send_many(t, pieces, n);
+    ssize_t sent = n == 1 ? send_one(t, pieces->iov_base, pieces->iov_len)
+                          : send_many(t, pieces, n);
     if (sent < 0)
         return is_full() ? 0 : -1;
     bidepy_sendq_drop(&t->queue, (size_t)sent);
@@ -184,7 +189,8 @@ queue_is_out(bidepy_transport *t)
     return t->eof ? shut_down(t) : 0;
 }
 
-/* The protocol may write more as it is told to go on. */
+/* The protocol may write more as it is told to go on: what it corks so goes out
+ * behind this callback, and then queue_is_out() sees to the rest. */
 static int
 after_sending(bidepy_transport *t)
 {
@@ -241,33 +247,62 @@ static int
 queue_rest(bidepy_transport *t, PyObject *data, const Py_buffer *view,
            size_t from)
 {
-    bool first = t->queue.count == 0;
-    if (bidepy_sendq_push(&t->queue, data, view, from))
-        return -1;
-    if (first && begin_queue(t))
+    if (bidepy_sendq_push(&t->queue, data, view, from) || begin_queue(t))
         return -1;
     return bidepy_transport_maybe_pause(t);
 }
 
+int
+bidepy_transport_uncork(bidepy_transport *t)
+{
+    if (!t->corked)
+        return 0;
+    t->corked = false;
+    if (send_queue(t) < 0)
+        return queue_failed(t);
+    if (t->queue.count == 0)
+        return queue_is_out(t);
+    return begin_queue(t) ? -1 : bidepy_transport_maybe_pause(t);
+}
+
+/* What has been queued waits for the end of the callback, if it may. */
+static int
+send_soon(bidepy_transport *t)
+{
+    bidepy_transport_cork(t);
+    return bidepy_transport_may_cork(t, 0) ? 0 : bidepy_transport_uncork(t);
+}
+
+static int
+write_now(bidepy_transport *t, PyObject *data, const Py_buffer *view)
+{
+    ssize_t sent = send_one(t, view->buf, (size_t)view->len);
+    if (sent == view->len)
+        return 0;
+    if (sent < 0 && !is_full()) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return bidepy_transport_fatal(t, write_error);
+    }
+    return queue_rest(t, data, view, sent < 0 ? 0 : (size_t)sent);
+}
+
+/* Only bytes are worth it: the memory of others would have to be copied. */
 static int
 write_view(bidepy_transport *t, PyObject *data, const Py_buffer *view)
 {
-    ssize_t sent = 0;
     if (view->len == 0)
         return 0;
     if (t->conn_lost)
         return write_in_vain(t);
-    if (t->queue.count == 0) {
-        sent = send_one(t, view->buf, (size_t)view->len);
-        if (sent == view->len)
-            return 0;
-        if (sent < 0 && !is_full()) {
-            PyErr_SetFromErrno(PyExc_OSError);
-            return bidepy_transport_fatal(t, write_error);
-        }
-        sent = sent < 0 ? 0 : sent;
+    bool waits = t->queue.count && !t->corked;
+    if (waits || t->corked ||
+        (PyBytes_CheckExact(data) &&
+         bidepy_transport_may_cork(t, (size_t)view->len))) {
+        if (bidepy_sendq_push(&t->queue, data, view, 0))
+            return -1;
+        return waits ? bidepy_transport_maybe_pause(t) : send_soon(t);
     }
-    return queue_rest(t, data, view, (size_t)sent);
+    return write_now(t, data, view);
 }
 
 static int
@@ -317,16 +352,12 @@ push_all(bidepy_sendq *q, PyObject *const *items, Py_ssize_t n)
 static int
 write_list(bidepy_transport *t, PyObject *const *items, Py_ssize_t n)
 {
-    bool first = t->queue.count == 0;
+    bool waits = t->queue.count && !t->corked;
     if (push_all(&t->queue, items, n))
         return -1;
-    if (first && t->queue.count && send_queue(t) < 0)
-        return queue_failed(t);
     if (t->queue.count == 0)
         return 0;
-    if (first && begin_queue(t))
-        return -1;
-    return bidepy_transport_maybe_pause(t);
+    return waits ? bidepy_transport_maybe_pause(t) : send_soon(t);
 }
 
 int
@@ -350,6 +381,8 @@ bidepy_transport_write_eof(bidepy_transport *t)
 {
     if (t->closing || t->eof)
         return 0;
+    if (bidepy_transport_uncork(t))
+        return -1;
     t->eof = true;
     return t->queue.count ? 0 : shut_down(t);
 }
