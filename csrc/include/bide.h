@@ -730,7 +730,8 @@ enum {
 };
 
 /** A unit of scheduling in memory of the host. The fields up to `struck` are
- * private. */
+ * private; what each step writes comes first, to be in one line of the cache.
+ */
 struct bide_task {
     bide_link ready;
     bide_loop *loop;
@@ -738,20 +739,20 @@ struct bide_task {
     bide_wait *waits;  /* parked, linked by sibling */
     bide_wait *fired;  /* the one that woke the task */
     void (*resume)(bide_task *self);
-    bide_link joiners; /* head: waits */
-    bide_link held;    /* head: locks this task holds */
-    bide_scope base;   /* the task's own scope */
-    uint64_t id;
-    int64_t parked_at;
-    int64_t ready_at;
-    int64_t told_at;  /* as parked_at of a wait for a slow lock, reported */
-    int64_t busy;     /* ns it has run, and ... */
-    uint64_t resumes; /* ... how often, while the loop measures */
     uint8_t state;
     uint8_t racing;
     bool background;
     bool attached;
     int status;
+    int64_t parked_at;
+    int64_t ready_at;  /* while the loop measures */
+    bide_link held;    /* head: locks this task holds */
+    bide_link joiners; /* head: waits */
+    bide_scope base;   /* the task's own scope */
+    uint64_t id;
+    int64_t told_at;  /* as parked_at of a wait for a slow lock, reported */
+    int64_t busy;     /* ns it has run, and ... */
+    uint64_t resumes; /* ... how often, while the loop measures */
     /** NULL, or for a task that something else drives: called when a
      * cancellation strikes it while it does not wait in the core. May only note
      * that: it runs in the midst of the cancellation. */

@@ -26,7 +26,7 @@ static const bide_wait_kind relocking_kind = {
     .abort = abort_relocking,
     .undo = bide__mutex_undo,
     .undo_failed = true,
-    .owner_at = offsetof(bide_mutex, owner),
+    .owner_at = offsetof(bide_mutex, held.holder),
     .label = bide__object_label,
 };
 
@@ -97,7 +97,7 @@ bide_condition_wait(bide_condition *c, bide_wait *w)
     int rc = bide__object_enter(&c->object, t);
     if (rc)
         return rc;
-    if (c->mutex->owner != t)
+    if (c->mutex->held.holder != t)
         return BIDE_ENOTOWNER;
     if (t->racing)
         return BIDE_EINVALID;
@@ -110,7 +110,7 @@ bide_condition_wait(bide_condition *c, bide_wait *w)
 int
 bide_condition_notify(bide_condition *c, bide_task *t, size_t n)
 {
-    if (c->mutex->owner != t || !t)
+    if (c->mutex->held.holder != t || !t)
         return BIDE_ENOTOWNER;
     for (; n && !bide__list_empty(&c->waiters); n--)
         relock(bide__wait_first(&c->waiters), 0);

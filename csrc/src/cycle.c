@@ -71,7 +71,7 @@ holders_needed(search *x, const bide_wait *w)
          i = i->next) {
         const bide__grant *g = bide__of(i, bide__grant, peer);
         sum += g->count;
-        if (!is_stuck_task(x, g->task))
+        if (!is_stuck_task(x, g->held.holder))
             live += g->count;
     }
     return lacking && sum >= lacking && live < lacking;
@@ -99,7 +99,7 @@ group_needed(search *x, const bide_scope *group)
 static bide_task *
 single_behind(const bide_wait *w)
 {
-    bide_task *t = bide__wait_blocker(w);
+    bide_task *t = bide__wait_blocker(w->kind, w->object);
     return t || !w->kind->ahead ? t : w->kind->ahead(w);
 }
 
@@ -140,14 +140,14 @@ may_be_awaited(const bide_task *t)
 }
 
 bide__apart bool
-bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
+bide__wait_ends_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
     const bide_task *self = w->task;
     w->kind = kind;
     w->object = object;
-    if (self->racing || !BIDE__DIAGNOSTICS)
+    if (self->racing)
         return false;
-    if (bide__wait_blocker(w) == self)
+    if (bide__wait_blocker(kind, object) == self)
         return true;
     if (!may_be_awaited(self) || has_deadline(self))
         return false;
@@ -164,7 +164,7 @@ among_holders(const bide_wait *w, const bide_task *self)
     const bide_task *any = NULL;
     for (const bide_link *i = head->next; i != head; i = i->next) {
         search x = search_from(self);
-        const bide_task *t = bide__of(i, bide__grant, peer)->task;
+        const bide_task *t = bide__of(i, bide__grant, peer)->held.holder;
         if (is_stuck_task(&x, t))
             return t;
         any = any ? any : t;

@@ -9,10 +9,21 @@
 
 #include "wait.h"
 
+/** The search behind bide__wait_is_cycle. */
+bool bide__wait_ends_cycle(bide_wait *w, const bide_wait_kind *kind,
+                           void *object);
+
 /** Whether parking `w` for `object` would close a cycle that nothing else ends.
- * Leaves kind and object in `w` for bide_wait_explain. */
-bool bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind,
-                         void *object);
+ * If so, leaves kind and object in `w` for bide_wait_explain. Behind a task
+ * that is about to run there is none: where many contend, that is the rule. */
+static inline bool
+bide__wait_is_cycle(bide_wait *w, const bide_wait_kind *kind, void *object)
+{
+    const bide_task *blocker = bide__wait_blocker(kind, object);
+    return BIDE__DIAGNOSTICS &&
+           !(blocker && blocker->state == BIDE_TASK_READY) &&
+           bide__wait_ends_cycle(w, kind, object);
+}
 
 /** The task to name behind `w`: the one through which the way leads back to
  * `self`, or else any that `w` depends on. NULL: none is known. */

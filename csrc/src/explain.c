@@ -68,7 +68,7 @@ say_edge(struct text *x, const bide_wait *w, const bide_task *first)
         return NULL;
     if (t == w->task) {
         say(x, ", which it holds itself");
-    } else if (w->kind->ahead && !bide__wait_blocker(w)) {
+    } else if (w->kind->ahead && !bide__wait_blocker(w->kind, w->object)) {
         say(x, ", behind ");
         say_task(x, t);
     } else {

@@ -18,7 +18,6 @@ bide__grant_add(bide_link *peers, const bide__held_kind *kind, void *object,
         return false;
     g->held.kind = kind;
     g->held.object = object;
-    g->task = t;
     g->count = count;
     bide__held_give(&g->held, t);
     bide__list_append(peers, &g->peer);
@@ -38,14 +37,16 @@ bide__grant_find(const void *object, const bide_task *t)
     return NULL;
 }
 
-/* The link in the task's list may be gone: the task has ended. */
+/* The link in the holder's list may be gone: that has ended. */
 static void
 end(bide__grant *g)
 {
+    /* The analyzer takes one that has ended for the next in a list. */
+    bide_loop *l = g->held.holder->loop; /* NOLINT(clang-analyzer-core.*) */
     if (bide__list_linked(&g->held.link))
-        bide__held_take(&g->held, g->task->loop);
+        bide__held_take(&g->held);
     bide__list_remove(&g->peer);
-    bide__list_append(&g->task->loop->grants, &g->peer);
+    bide__list_append(&l->grants, &g->peer);
 }
 
 void

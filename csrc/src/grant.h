@@ -11,7 +11,6 @@
 typedef struct bide__grant {
     bide__held held;
     bide_link peer; /* in the object's list */
-    bide_task *task;
     size_t count;
 } bide__grant;
 

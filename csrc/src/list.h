@@ -54,6 +54,17 @@ bide__list_pop(bide_link *head)
     return first;
 }
 
+/** The same, but leaves the link as it is, a store less: for what is known by
+ * other means to be in no list. */
+static inline bide_link *
+bide__list_shift(bide_link *head)
+{
+    bide_link *first = head->next;
+    head->next = first->next;
+    first->next->prev = head;
+    return first;
+}
+
 /** Moves all of `from` to the end of `to`. */
 static inline void
 bide__list_splice(bide_link *to, bide_link *from)

@@ -53,7 +53,7 @@ bide__loop_init(bide_loop *l)
     uv_timer_init(&l->uv, &l->alarm);
     l->uv.data = l;
     l->alarm_at = BIDE_FOREVER;
-    atomic_init(&l->left, BIDE__POLL_INTERVAL);
+    atomic_init(&l->pace, BIDE__POLL_INTERVAL);
     l->look_at = BIDE_FOREVER;
     l->fork_count = bide__fork_count;
     bide__registry_init(&l->registered);
@@ -222,9 +222,7 @@ step(bide_loop *l, bide_task *t)
 {
     t->state = BIDE_TASK_RUNNING;
     l->current = t;
-    l->budget = BIDE__BUDGET;
     t->resume(t);
-    l->current = NULL;
 }
 
 /* The end of one step is the start of the next, and both are what the loop
@@ -264,25 +262,28 @@ step_measured(bide_loop *l, bide_task *t)
     measure_from(l, ended);
 }
 
-/* Tells how many were resumed. What others see of it costs one store each. */
+/* Tells how many were resumed. A processor takes one store at a time, and so
+ * many are made in a step of a few nanoseconds that each counts: the links of a
+ * running task are left as they are, `current` is until the next one, and how
+ * many steps there were is stored with the budget. */
 static inline unsigned
 resume_each(bide_loop *l, void (*run)(bide_loop *l, bide_task *t))
 {
-    int left = BIDE__POLL_INTERVAL;
-    while (left && !bide__list_empty(&l->ready) && !l->pause) {
+    const int none_left = BIDE__BUDGET << BIDE__STEPS_BITS;
+    int pace = none_left + BIDE__POLL_INTERVAL;
+    while (pace > none_left && !bide__list_empty(&l->ready) && !l->pause) {
         bide_task *t =
             l->seed ? next_in_seeded_order(l)
-                    : bide__of(bide__list_pop(&l->ready), bide_task, ready);
-        left--;
-        if (BIDE__DIAGNOSTICS)
-            atomic_store_explicit(&l->left, left, memory_order_relaxed);
+                    : bide__of(bide__list_shift(&l->ready), bide_task, ready);
+        atomic_store_explicit(&l->pace, --pace, memory_order_relaxed);
         run(l, t);
         if (l->stop || l->fork_count != bide__fork_count)
             break;
     }
-    unsigned n = (unsigned)(BIDE__POLL_INTERVAL - left);
+    l->current = NULL;
+    unsigned n = (unsigned)(none_left + BIDE__POLL_INTERVAL - pace);
     bide__stats_count(&l->resumes, n);
-    atomic_store_explicit(&l->left, BIDE__POLL_INTERVAL, memory_order_relaxed);
+    atomic_store_explicit(&l->pace, BIDE__POLL_INTERVAL, memory_order_relaxed);
     return n;
 }
 
@@ -292,37 +293,56 @@ measures(const bide_loop *l)
     return BIDE__DIAGNOSTICS && l->stats;
 }
 
+/* Nothing but tasks runs before the next turn does. */
+static bool
+has_only_tasks(bide_loop *l)
+{
+    return !l->timers.count && bide__list_empty(&l->notices) &&
+           bide__inbox_empty(&l->inbox);
+}
+
 /* Its steps begin where the poll ended unless something lies between. */
 static void
-resume_measured(bide_loop *l, bide__stats *s)
+begin_measured(bide_loop *l, bide__stats *s)
 {
-    int64_t began = s->alone ? l->step_at : (int64_t)uv_hrtime();
-    measure_from(l, began);
+    if (s->steps)
+        return; /* since the last look at the clock */
+    s->began = s->alone ? l->step_at : (int64_t)uv_hrtime();
+    measure_from(l, s->began);
     if (!s->polled_at)
-        s->polled_at = began; /* ready before the first run */
+        s->polled_at = s->began; /* ready before the first run */
     if (!s->ended_at)
-        s->ended_at = began;
-    bool timed = l->slow.limit != BIDE_FOREVER;
-    unsigned n = resume_each(l, s->exact ? step_measured
-                                : timed  ? step_timed
-                                         : step);
-    int64_t ended = s->exact ? l->step_at : (int64_t)uv_hrtime();
-    bide__stats_end_turn(s, began, ended, n);
+        s->ended_at = s->began;
+}
+
+static void
+end_measured(bide_loop *l, bide__stats *s, unsigned steps)
+{
+    s->steps += steps;
+    if (bide__stats_may_go_on(s) && !l->stop && !l->handle_count &&
+        !bide__list_empty(&l->ready) && has_only_tasks(l))
+        return;
+    bide__stats_end_turn(s, s->exact ? l->step_at : (int64_t)uv_hrtime());
     if (l->virtual_clock)
         s->exact = true;
     l->exact = s->exact ? s : NULL;
-    l->measures = s->exact || timed;
+    l->measures = s->exact || l->slow.limit != BIDE_FOREVER;
 }
 
 void
 bide__loop_resume(bide_loop *l)
 {
+    unsigned steps;
     if (measures(l))
-        resume_measured(l, l->stats);
-    else if (bide__unlikely(l->measures))
-        resume_each(l, step_timed);
+        begin_measured(l, l->stats);
+    if (bide__unlikely(bide__loop_exact(l)))
+        steps = resume_each(l, step_measured);
+    else if (bide__unlikely(bide__loop_measures(l)))
+        steps = resume_each(l, step_timed);
     else
-        resume_each(l, step);
+        steps = resume_each(l, step);
+    if (measures(l))
+        end_measured(l, l->stats, steps);
 }
 
 static bool
@@ -451,8 +471,7 @@ poll_measured(bide_loop *l)
         l->step_at = s->ended_at;
     if (idle)
         s->polled_at = l->step_at;
-    s->alone = !l->timers.count && bide__list_empty(&l->notices) &&
-               bide__inbox_empty(&l->inbox);
+    s->alone = has_only_tasks(l);
     return rc;
 }
 

@@ -29,7 +29,8 @@ enum {
     BIDE__BUDGET = 128, /* operations that finish at once, per resume */
     /* Resumes between two polls. With 1,000 connections more of them would have
      * a poll's messages out of the cache before their tasks run. */
-    BIDE__POLL_INTERVAL = 64
+    BIDE__POLL_INTERVAL = 64,
+    BIDE__STEPS_BITS = 8 /* of loop->pace */
 };
 
 struct bide__pool;
@@ -50,8 +51,8 @@ typedef struct bide__slow {
     int64_t limit;  /* ns; BIDE_FOREVER: off */
     bide_link held; /* bide__held.watched */
     int64_t next;   /* look */
-    void (*given)(struct bide__held *h, bide_task *t);
-    void (*taken)(struct bide__held *h, bide_loop *l);
+    void (*given)(struct bide__held *h);
+    void (*taken)(struct bide__held *h);
 } bide__slow;
 
 /** A time in which only other threads could wake a task. */
@@ -81,8 +82,7 @@ struct bide_loop {
     bide_link grants;   /* spare ones: grant.h */
     bide_task *current;
     bide_task *until;
-    int budget;
-    atomic_int left; /* of the steps that this turn may have */
+    atomic_int pace; /* left of a step's budget, and of a turn's steps */
     bool stop;
     bool pause; /* the next poll comes before the next task */
     bool polling;
@@ -172,8 +172,27 @@ static inline uint64_t
 bide__loop_steps(const bide_loop *l)
 {
     uint64_t n = atomic_load_explicit(&l->resumes, memory_order_relaxed);
-    int left = atomic_load_explicit(&l->left, memory_order_relaxed);
-    return n + (uint64_t)(BIDE__POLL_INTERVAL - left);
+    unsigned pace =
+        (unsigned)atomic_load_explicit(&l->pace, memory_order_relaxed);
+    unsigned left = pace % (1U << BIDE__STEPS_BITS);
+    return n + BIDE__POLL_INTERVAL - left;
+}
+
+/** Takes one operation off the budget of the step; false: it is used up. */
+static inline bool
+bide__loop_spend(bide_loop *l)
+{
+    int pace = atomic_load_explicit(&l->pace, memory_order_relaxed) -
+               (1 << BIDE__STEPS_BITS);
+    atomic_store_explicit(&l->pace, pace, memory_order_relaxed);
+    return pace >= 0;
+}
+
+/** Whether it is of interest now when locks change hands. */
+static inline bool
+bide__loop_measures(const bide_loop *l)
+{
+    return BIDE__DIAGNOSTICS && l->measures;
 }
 
 /** Where to note what happens in `l` now, or NULL: nowhere. */
@@ -201,7 +220,7 @@ static inline void
 bide__loop_ready(bide_loop *l, bide_task *t)
 {
     t->state = BIDE_TASK_READY;
-    if (BIDE__DIAGNOSTICS)
+    if (BIDE__DIAGNOSTICS && bide__unlikely(l->step_at))
         t->ready_at = l->step_at;
     bide__list_append(&l->ready, &t->ready);
 }

@@ -6,7 +6,7 @@ static const bide_wait_kind lock_kind = {
     .verb = "lock",
     .object = "Mutex",
     .undo = bide__mutex_undo,
-    .owner_at = offsetof(bide_mutex, owner),
+    .owner_at = offsetof(bide_mutex, held.holder),
     .label = bide__object_label,
 };
 
@@ -43,7 +43,7 @@ bide_mutex_unref(bide_mutex *m)
 {
     if (!m || !bide__object_unref(&m->object))
         return;
-    if (m->owner)
+    if (m->held.holder)
         bide__held_drop(&m->held);
     bide__object_free(&m->object);
 }
@@ -53,18 +53,23 @@ bide_mutex_unref(bide_mutex *m)
 static bide__apart void
 hand_over(bide_mutex *m)
 {
+    bide__held_take(&m->held);
+    if (bide__list_empty(&m->waiters)) {
+        m->held.eventful = 0;
+        return;
+    }
     bide_wait *w = bide__wait_first(&m->waiters);
-    bide__mutex_give(m, w->task);
+    bide__held_give(&m->held, w->task);
     bide__wait_fire(w, w->status);
 }
 
 void
 bide__mutex_pass_on(bide_mutex *m)
 {
-    bide__held_take(&m->held, m->owner->loop);
-    m->owner = NULL;
-    if (!bide__list_empty(&m->waiters))
+    if (bide__unlikely(m->held.eventful))
         hand_over(m);
+    else
+        bide__held_end(&m->held);
 }
 
 void
@@ -73,11 +78,12 @@ bide__mutex_enqueue(bide_mutex *m, bide_wait *w)
     w->task->parked_at = w->task->loop->now; /* for the mutex, from now on */
     if (m->broken) {
         bide__wait_fire(w, BIDE_EBROKEN);
-    } else if (!m->owner) {
-        bide__mutex_give(m, w->task);
+    } else if (!m->held.holder) {
+        bide__held_give(&m->held, w->task);
         bide__wait_fire(w, w->status);
     } else {
         bide__list_append(&m->waiters, &w->link);
+        m->held.eventful |= BIDE__HELD_AWAITED;
     }
 }
 
@@ -85,7 +91,7 @@ void
 bide__mutex_undo(bide_wait *w)
 {
     bide_mutex *m = w->object;
-    if (m->owner == w->task)
+    if (m->held.holder == w->task)
         bide__mutex_pass_on(m);
 }
 
@@ -93,7 +99,7 @@ static void
 on_holder_ended(bide__held *held, bide_task *t)
 {
     bide_mutex *m = bide__of(held, bide_mutex, held);
-    m->owner = NULL;
+    m->held.holder = NULL;
     m->broken = true;
     bide__held_name(t, m->breaker, sizeof m->breaker);
     bide__wait_fire_all(&m->waiters, BIDE_EBROKEN);
@@ -106,9 +112,9 @@ try_lock(bide_mutex *m, bide_task *t)
 {
     if (bide__unlikely(m->broken))
         return BIDE_EBROKEN;
-    if (m->owner)
+    if (m->held.holder)
         return BIDE_EWOULDBLOCK;
-    bide__mutex_give(m, t);
+    bide__held_give(&m->held, t);
     return 0;
 }
 
@@ -126,6 +132,7 @@ bide_mutex_lock(bide_mutex *m, bide_wait *w)
     if (bide__wait_is_cycle(w, &lock_kind, m))
         return BIDE_EDEADLOCK;
     w->status = 0;
+    m->held.eventful |= BIDE__HELD_AWAITED;
     return bide__wait_park(w, &lock_kind, m, &m->waiters);
 }
 
@@ -141,7 +148,7 @@ bide_mutex_try_lock(bide_mutex *m, bide_task *t)
 int
 bide_mutex_unlock(bide_mutex *m, bide_task *t)
 {
-    if (m->owner != t || !t)
+    if (m->held.holder != t || !t)
         return BIDE_ENOTOWNER;
     bide__mutex_pass_on(m);
     return 0;
@@ -150,7 +157,7 @@ bide_mutex_unlock(bide_mutex *m, bide_task *t)
 bide_task *
 bide_mutex_owner(const bide_mutex *m)
 {
-    return m->owner;
+    return m->held.holder;
 }
 
 size_t

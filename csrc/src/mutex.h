@@ -1,6 +1,7 @@
 /* A mutex with an owner.
- * Invariant: there are waiters only while there is an owner; unlocking hands
- * the mutex to the oldest of them, which owns it before it runs. */
+ * Invariant: there are waiters only while there is an owner, and the hold is
+ * then marked as awaited; unlocking hands the mutex to the oldest of them,
+ * which owns it before it runs. */
 #ifndef BIDE_MUTEX_H
 #define BIDE_MUTEX_H
 
@@ -8,20 +9,11 @@
 
 struct bide_mutex {
     bide__object object;
-    bide_task *owner;
+    bide__held held; /* by its owner */
     bide_link waiters;
-    bide__held held;
     bool broken;
     char breaker[64]; /* the name of the task that broke it */
 };
-
-/** Makes `t` the owner of a free mutex. */
-static inline void
-bide__mutex_give(bide_mutex *m, bide_task *t)
-{
-    m->owner = t;
-    bide__held_give(&m->held, t);
-}
 
 /** Takes the mutex from its owner and hands it on. */
 void bide__mutex_pass_on(bide_mutex *m);

@@ -11,9 +11,8 @@ struct bide_rwlock {
     size_t readers;
     bide_link granted; /* to the readers: bide__grant */
     bool loose;        /* tasks unlock what others have read-locked */
-    bide_task *writer;
     bide_link waiters;
-    bide__held held;
+    bide__held held; /* by its writer */
     bool broken;
     char breaker[64]; /* the name of the task that broke it */
 };
@@ -40,7 +39,8 @@ static bide_task *
 writer_ahead(const bide_wait *w)
 {
     const bide_rwlock *rw = w->object;
-    bool queued = !rw->writer && !rw->loose && !bide__list_empty(&rw->waiters);
+    bool queued =
+        !rw->held.holder && !rw->loose && !bide__list_empty(&rw->waiters);
     return queued ? bide__wait_first(&rw->waiters)->task : NULL;
 }
 
@@ -49,7 +49,7 @@ static const bide_wait_kind read_kind = {
     .object = "RwLock",
     .abort = abort_wait,
     .undo = undo_read,
-    .owner_at = offsetof(bide_rwlock, writer),
+    .owner_at = offsetof(bide_rwlock, held.holder),
     .ahead = writer_ahead,
     .label = bide__object_label,
 };
@@ -65,7 +65,7 @@ static const bide_wait_kind write_kind = {
     .object = "RwLock",
     .abort = abort_wait,
     .undo = undo_write,
-    .owner_at = offsetof(bide_rwlock, writer),
+    .owner_at = offsetof(bide_rwlock, held.holder),
     .holders_at = offsetof(bide_rwlock, granted),
     .lacking = readers_left,
     .label = bide__object_label,
@@ -97,20 +97,13 @@ bide_rwlock_unref(bide_rwlock *rw)
 {
     if (!rw || !bide__object_unref(&rw->object))
         return;
-    if (rw->writer)
+    if (rw->held.holder)
         bide__held_drop(&rw->held);
     bide__grant_end_all(&rw->granted);
     bide__object_free(&rw->object);
 }
 
 /* -- handing over --------------------------------------------------------- */
-
-static void
-give_write(bide_rwlock *rw, bide_task *t)
-{
-    rw->writer = t;
-    bide__held_give(&rw->held, t);
-}
 
 /* A reader that ends without unlocking holds on, nameless. */
 static void
@@ -131,12 +124,12 @@ give_read(bide_rwlock *rw, bide_task *t)
 static void
 serve(bide_rwlock *rw)
 {
-    while (!rw->writer && !bide__list_empty(&rw->waiters)) {
+    while (!rw->held.holder && !bide__list_empty(&rw->waiters)) {
         bide_wait *w = bide__wait_first(&rw->waiters);
         if (w->kind == &read_kind)
             give_read(rw, w->task);
         else if (rw->readers == 0)
-            give_write(rw, w->task);
+            bide__held_give(&rw->held, w->task);
         else
             return;
         bide__wait_fire(w, 0);
@@ -184,7 +177,7 @@ static void
 on_writer_ended(bide__held *held, bide_task *t)
 {
     bide_rwlock *rw = bide__of(held, bide_rwlock, held);
-    rw->writer = NULL;
+    rw->held.holder = NULL;
     rw->broken = true;
     bide__held_name(t, rw->breaker, sizeof rw->breaker);
     bide__wait_fire_all(&rw->waiters, BIDE_EBROKEN);
@@ -197,10 +190,11 @@ try_take(bide_rwlock *rw, bide_task *t, bool write)
 {
     if (rw->broken)
         return BIDE_EBROKEN;
-    if (rw->writer || !bide__list_empty(&rw->waiters) || (write && rw->readers))
+    if (rw->held.holder || !bide__list_empty(&rw->waiters) ||
+        (write && rw->readers))
         return BIDE_EWOULDBLOCK;
     if (write)
-        give_write(rw, t);
+        bide__held_give(&rw->held, t);
     else
         give_read(rw, t);
     return 0;
@@ -267,10 +261,9 @@ bide_rwlock_read_unlock(bide_rwlock *rw)
 int
 bide_rwlock_write_unlock(bide_rwlock *rw, bide_task *t)
 {
-    if (rw->writer != t || !t)
+    if (rw->held.holder != t || !t)
         return BIDE_ENOTOWNER;
-    bide__held_take(&rw->held, t->loop);
-    rw->writer = NULL;
+    bide__held_take(&rw->held);
     serve(rw);
     return 0;
 }
@@ -284,7 +277,7 @@ bide_rwlock_readers(const bide_rwlock *rw)
 bide_task *
 bide_rwlock_writer(const bide_rwlock *rw)
 {
-    return rw->writer;
+    return rw->held.holder;
 }
 
 size_t

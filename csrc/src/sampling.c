@@ -16,6 +16,7 @@
 
 enum {
     SHARE = 50,       /* one part in so many of the time is for measuring */
+    LOOK_SHARE = 100, /* ... for looks at the clock apart from that */
     SPREAD = 64,      /* over so many steps the unseen ones are spread */
     FIRST = 512,      /* steps are measured in any case, and so many at ... */
     MOST = 128,       /* ... once after a time in which little happened */
@@ -29,9 +30,9 @@ bide__stats_init(bide__stats *s)
     uint64_t start = uv_hrtime();
     for (int i = 0; i < READS; i++)
         uv_hrtime();
-    int64_t once = (int64_t)(uv_hrtime() - start) / READS;
+    s->look = (int64_t)(uv_hrtime() - start) / READS;
     s->cost =
-        2 * once + BIDE__STATS_COST; /* what left the caches for it, too */
+        2 * s->look + BIDE__STATS_COST; /* what left the caches for it, too */
     s->exact = true;
     s->weight = 1;
     s->credit = FIRST * s->cost;
@@ -72,14 +73,21 @@ earn(bide__stats *s, int64_t time)
         s->credit = most;
 }
 
+bool
+bide__stats_may_go_on(const bide__stats *s)
+{
+    return !s->exact && s->usual && s->usual * s->steps < s->look * LOOK_SHARE;
+}
+
 void
-bide__stats_end_turn(bide__stats *s, int64_t began, int64_t now, unsigned steps)
+bide__stats_end_turn(bide__stats *s, int64_t now)
 {
     if (s->exact)
-        s->credit -= s->cost * steps;
-    else if (steps)
-        look_at_turn(s, now - began, steps);
+        s->credit -= s->cost * s->steps;
+    else if (s->steps)
+        look_at_turn(s, now - s->began, s->steps);
     earn(s, now - s->ended_at);
+    s->steps = 0;
     s->ended_at = now;
     s->exact = s->credit >= SPREAD * s->cost;
     s->weight = s->exact ? 1 + (unsigned)(s->unseen / SPREAD) : 1;

@@ -2,7 +2,7 @@
  * are any: the oldest waiter of each is the first in its queue.
  *
  * Invariant: a lock is in loop->slow.held iff it is held and was given while
- * slow locks are reported; then `holder` lives. */
+ * slow locks are reported; then its holder lives. */
 #include "slow_lock.h"
 
 #include "object.h"
@@ -121,12 +121,12 @@ waits_long(const bide_loop *l, const bide_task *t, int64_t now)
 }
 
 static void
-given(bide__held *h, bide_task *t)
+given(bide__held *h)
 {
+    bide_task *t = h->holder;
     bide_loop *l = t->loop;
     int64_t now = bide_loop_now(l, true);
     h->since = now;
-    h->holder = t;
     h->told = 0;
     bide__list_append(&l->slow.held, &h->watched);
     if (!l->slow.next)
@@ -137,8 +137,9 @@ given(bide__held *h, bide_task *t)
 }
 
 static void
-taken(bide__held *h, bide_loop *l)
+taken(bide__held *h)
 {
+    bide_loop *l = h->holder->loop;
     int64_t now = bide_loop_now(l, true);
     if (!h->told && now - h->since >= l->slow.limit)
         tell_held(l, h, now, true);

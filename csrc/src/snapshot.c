@@ -151,7 +151,7 @@ add_holders(walk *k, bide__snap_wait *row, const bide_wait *w, size_t offset)
     for (int n = 0; at.next && at.next != head && n < MOST_LINKS; n++) {
         if (!k->read(&g, bide__of(at.next, bide__grant, peer), sizeof g))
             return;
-        add_holder(k, row, g.task);
+        add_holder(k, row, g.held.holder);
         at = g.peer;
     }
 }

@@ -49,10 +49,16 @@ note(bide__histogram *h, int64_t value, unsigned times)
 }
 
 void
+bide__stats_note_as(bide__stats *s, int which, int64_t value, unsigned weight)
+{
+    note(&s->histograms[which], value, weight);
+    s->credit -= BIDE__STATS_COST;
+}
+
+void
 bide__stats_note(bide__stats *s, int which, int64_t value)
 {
-    note(&s->histograms[which], value, s->weight);
-    s->credit -= BIDE__STATS_COST;
+    bide__stats_note_as(s, which, value, s->weight);
 }
 
 void

@@ -43,8 +43,11 @@ typedef struct bide__stats {
     /* Which turns are measured: see sampling.c. */
     bool exact;       /* this one, with all of its steps */
     bool alone;       /* nothing but tasks has run since the last one */
+    int64_t began;    /* this one, or the first since a look at the clock */
+    unsigned steps;   /* since then */
     unsigned weight;  /* for how many values of its kind one stands */
     uint64_t unseen;  /* steps of other turns for which none has stood yet */
+    int64_t look;     /* how long a look at the clock takes, ns */
     int64_t cost;     /* of measuring a step but for what is noted */
     int64_t credit;   /* how long measuring may still take */
     int64_t usual;    /* a step's time in the last turn that was not exact */
@@ -67,15 +70,22 @@ bide__stats_count(atomic_uint_fast64_t *to, uint64_t n)
  * this turn says. Loop's thread. */
 void bide__stats_note(bide__stats *s, int which, int64_t value);
 
+/** The same, as often as `weight` says, that of an earlier turn. */
+void bide__stats_note_as(bide__stats *s, int which, int64_t value,
+                         unsigned weight);
+
 /** The same, once. */
 void bide__stats_note_one(bide__stats *s, int which, int64_t value);
 
 /** Notes one step of this turn, which is exact. */
 void bide__stats_note_step(bide__stats *s, int64_t value);
 
-/** Ends a turn of so many steps, and decides about the next one. */
-void bide__stats_end_turn(bide__stats *s, int64_t began, int64_t now,
-                          unsigned steps);
+/** Whether the turn, with those before it, was too short for a look at the
+ * clock. */
+bool bide__stats_may_go_on(const bide__stats *s);
+
+/** Ends the turn, or turns, since `began`, and decides about the next one. */
+void bide__stats_end_turn(bide__stats *s, int64_t now);
 
 /** The least value that lies above bucket `i`. */
 uint64_t bide__stats_above(int i);

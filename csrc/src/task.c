@@ -109,6 +109,7 @@ bide_task_finish(bide_task *t)
         bide_wait_drop(t->waits);
     if (t->state == BIDE_TASK_READY)
         bide__list_remove(&t->ready);
+    t->ready.next = NULL; /* which a running task's is not: forgotten.c */
     t->state = BIDE_TASK_DONE;
     if (bide__unlikely(!bide__list_empty(&t->held)))
         break_locks(t);

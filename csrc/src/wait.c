@@ -13,13 +13,16 @@ bide__held_name(const bide_task *t, char *out, size_t size)
 }
 
 bide__apart void
-bide__held_given(bide__held *h, bide_task *t)
+bide__held_given(bide__held *h)
 {
+    bide_task *t = h->holder;
     bide_loop *l = t->loop;
+    h->eventful |= BIDE__HELD_NOTED;
     if (l->slow.limit != BIDE_FOREVER)
-        l->slow.given(h, t);
+        l->slow.given(h);
     if (!l->exact)
         return;
+    h->weight = l->exact->weight;
     bide__stats_count(&l->exact->locks_taken, l->exact->weight);
     if (t->state == BIDE_TASK_PARKED)
         bide__stats_note(l->exact, BIDE__STATS_LOCK_WAIT,
@@ -27,13 +30,16 @@ bide__held_given(bide__held *h, bide_task *t)
 }
 
 bide__apart void
-bide__held_taken(bide_link *watched, bide_loop *l)
+bide__held_taken(bide__held *h)
 {
-    bide__held *h = bide__of(watched, bide__held, watched);
+    bide_loop *l = h->holder->loop;
     if (bide__list_linked(&h->watched))
-        l->slow.taken(h, l);
-    if (l->exact)
-        bide__stats_note(l->exact, BIDE__STATS_LOCK_HOLD, l->now - h->since);
+        l->slow.taken(h);
+    if (h->weight)
+        bide__stats_note_as(l->stats, BIDE__STATS_LOCK_HOLD, l->now - h->since,
+                            h->weight);
+    h->weight = 0;
+    h->eventful &= ~(unsigned)BIDE__HELD_NOTED;
 }
 
 /* Starting `w` may have fired a sibling (a send that feeds the task's own

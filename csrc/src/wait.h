@@ -24,64 +24,83 @@ typedef struct bide__held_kind {
     size_t waiters_at; /* where in the object the queue of waits for it is */
 } bide__held_kind;
 
+/** What makes it more to give a lock back than to unlink it. */
+enum {
+    BIDE__HELD_NOTED = 1,  /* it was given while locks are measured */
+    BIDE__HELD_AWAITED = 2 /* a mutex: there may be waiters */
+};
+
 /** A lock that tells its holder's end: embedded in what a task can hold. */
 typedef struct bide__held {
-    bide_link link; /* in task->held */
+    bide_task *holder; /* or NULL */
+    bide_link link;    /* in its `held` */
+    int64_t since;     /* when it took it */
+    unsigned eventful; /* BIDE__HELD_ */
+    unsigned weight;   /* of this hold in statistics; 0: not in them */
     const bide__held_kind *kind;
-    void *object;  /* begins with a bide__object */
-    int64_t since; /* when the task took it */
+    void *object; /* begins with a bide__object */
     /* While slow locks are reported. */
     bide_link watched; /* in loop->slow.held */
-    bide_task *holder;
-    unsigned told; /* reports of this hold */
+    unsigned told;     /* reports of this hold */
 } bide__held;
 
 /** Writes what `t` is called to `out`, for a lock that outlives it. */
 void bide__held_name(const bide_task *t, char *out, size_t size);
 
-/** What is noted as `t` is given a lock, and as that is taken from it. */
-void bide__held_given(bide__held *h, bide_task *t);
-void bide__held_taken(bide_link *watched, bide_loop *l);
+/** What is noted as a lock is given while locks are measured, and before that
+ * is taken back. */
+void bide__held_given(bide__held *h);
+void bide__held_taken(bide__held *h);
 
 /** Hands the lock of `h` to `t`, before a wait for it fires. */
 static inline void
 bide__held_give(bide__held *h, bide_task *t)
 {
-    bide_loop *l = t->loop;
-    bide__list_append(&t->held, &h->link);
+    h->holder = t;
     if (BIDE__DIAGNOSTICS)
-        h->since = l->now;
-    if (BIDE__DIAGNOSTICS && bide__unlikely(l->measures))
-        bide__held_given(h, t);
+        h->since = t->loop->now;
+    bide__list_append(&t->held, &h->link);
+    if (bide__unlikely(bide__loop_measures(t->loop)))
+        bide__held_given(h);
 }
 
-/** Takes the lock of `h` from its task, one of `l`. */
+/** Takes back one that was not noted. */
 static inline void
-bide__held_take(bide__held *h, bide_loop *l)
+bide__held_end(bide__held *h)
 {
-    if (BIDE__DIAGNOSTICS && bide__unlikely(l->measures))
-        bide__held_taken(&h->watched, l); /* not h: saves a register */
     bide__list_remove(&h->link);
+    h->holder = NULL;
 }
 
-/** The same where the lock or the task is at its end. */
+/** Takes the lock of `h` from its holder. */
+static inline void
+bide__held_take(bide__held *h)
+{
+    if (bide__unlikely(h->eventful & BIDE__HELD_NOTED))
+        bide__held_taken(h);
+    bide__held_end(h);
+}
+
+/** The same where the lock or its holder, which it still names, ends. */
 static inline void
 bide__held_drop(bide__held *h)
 {
     bide__list_remove(&h->link);
+    h->eventful = 0;
+    h->weight = 0;
     if (bide__unlikely(bide__list_linked(&h->watched)))
         bide__list_remove(&h->watched);
 }
 
-/** The task that alone can end `w`, which is parked or about to be; or NULL. */
+/** The task that alone can end a wait of `kind` for `object`; or NULL. */
 static inline bide_task *
-bide__wait_blocker(const bide_wait *w)
+bide__wait_blocker(const bide_wait_kind *kind, void *object)
 {
-    if (w->kind->joins)
-        return w->object;
-    if (!w->kind->owner_at)
+    if (kind->joins)
+        return object;
+    if (!kind->owner_at)
         return NULL;
-    return *(bide_task **)(void *)((char *)w->object + w->kind->owner_at);
+    return *(bide_task **)(void *)((char *)object + kind->owner_at);
 }
 
 /** Why `t` may not start an operation: BIDE_ECANCELED, BIDE_EFORKED, or 0. */
@@ -123,7 +142,7 @@ int bide__wait_done_later(bide_wait *w, const bide_wait_kind *kind,
 static inline int
 bide__wait_done(bide_wait *w, const bide_wait_kind *kind, void *object)
 {
-    if (bide__unlikely(--w->task->loop->budget < 0))
+    if (bide__unlikely(!bide__loop_spend(w->task->loop)))
         return bide__wait_done_later(w, kind, object);
     w->status = 0;
     return 0;
