@@ -22,8 +22,8 @@ typedef struct connection {
     bide_task task;
     bide_wait wait;
     bide_stream *stream;
-    /* What is being written: the stream's own buffer may move meanwhile. An
-     * idle connection holds none. */
+    /* What could not be written at once: the stream's own buffer may move
+     * while that waits. An idle connection holds none. */
     block *out;
     enum { STARTED, READING, WRITING } at;
 } connection;
@@ -85,15 +85,31 @@ connection_end(connection *c)
     free(c);
 }
 
-/** Takes what was read, at least a byte, out of the stream into `out`. */
-static size_t
-connection_fill(connection *c)
+/** The last `n` bytes of what was read are written from a block. */
+static int
+connection_write(connection *c, const char *rest, size_t n)
 {
-    size_t held, len = c->wait.u.io.len;
     c->out = block_take();
-    memcpy(c->out->bytes, bide_stream_data(c->stream, &held), len);
+    memcpy(c->out->bytes, rest, n);
+    bide_stream_consume(c->stream, c->wait.u.io.len);
+    return bide_stream_write(c->stream, c->out->bytes, n, &c->wait);
+}
+
+/** Writes what was read, at least a byte, from where it lies: as much as the
+ * system takes at once, which is all unless the peer is slow. */
+static int
+connection_echo(connection *c)
+{
+    size_t held, done, len = c->wait.u.io.len;
+    const char *data = bide_stream_data(c->stream, &held);
+    bide_buffer all = {data, len};
+    int status = bide_stream_try_write(c->stream, &all, 1, &done);
+    if (status && status != BIDE_EWOULDBLOCK)
+        return status;
+    if (done < len)
+        return connection_write(c, data + done, len - done);
     bide_stream_consume(c->stream, len);
-    return len;
+    return 0;
 }
 
 /** Reads and writes in turn for as long as it need not park. */
@@ -103,12 +119,11 @@ connection_resume(bide_task *t)
     connection *c = t->host;
     int status = c->at == STARTED ? 0 : bide_wait_take(&c->wait);
     while (status == 0) {
-        if (c->at == READING && c->wait.u.io.len == 0)
-            break;
         if (c->at == READING) {
-            size_t len = connection_fill(c);
             c->at = WRITING;
-            status = bide_stream_write(c->stream, c->out->bytes, len, &c->wait);
+            if (c->wait.u.io.len == 0)
+                break;
+            status = connection_echo(c);
         } else {
             block_give(c->out);
             c->out = NULL;

@@ -61,6 +61,9 @@ local function nodelay(conn)
     conn:nodelay(true)
 end
 
+-- A client that has gone is an error of a write, and no end of the process.
+uv.new_signal():start "sigpipe"
+
 if transport.kind == "udp" then
     serve_datagrams()
 elseif transport.kind == "unix" then

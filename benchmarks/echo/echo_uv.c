@@ -5,6 +5,7 @@
  * one is out. Prints its port.
  *
  *   echo_uv [tcp | unix PATH | udp]                 (libuv has no TLS) */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,8 @@ main(int argc, char **argv)
     uv_loop_t *loop = uv_default_loop();
     const char *kind = argc > 1 ? argv[1] : "tcp";
     struct sockaddr_in address;
+    /* A client that has gone is an error of a write, and no more. */
+    signal(SIGPIPE, SIG_IGN);
     check(uv_ip4_addr("127.0.0.1", 0, &address), "address");
     if (strcmp(kind, "udp") == 0)
         serve_datagrams(loop, &address);
