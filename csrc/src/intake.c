@@ -7,7 +7,9 @@ enum {
     SCRATCH = 64 * 1024,      /* of the loop: for reads into no buffer */
     IN_PLACE = 16 * 1024,     /* from here on, room is worth more than a copy */
     ROOM_MOST = 1024 * 1024,  /* made ahead of what arrives */
-    INFLOW_MOST = 256 * 1024, /* of all streams, in a poll */
+    ENOUGH = 256 * 1024,      /* of all streams, in a poll, */
+    ENOUGH_READS = 12,        /* by so many reads */
+    INFLOW_MOST = 768 * 1024, /* else */
     LINE = 64,                /* of the processor's cache */
     PAGE = 4096
 };
@@ -80,8 +82,12 @@ bide__intake_none(bide_stream *s)
         bide__buffer_consume(&s->in, 0, &s->base.object.loop->spares);
 }
 
+/* Each poll looks at all streams that are left once more, so that a few
+ * messages of a large size are not enough: 500 streams would be looked at for
+ * each. */
 bool
 bide__intake_full(const bide_loop *l)
 {
-    return l->inflow >= INFLOW_MOST;
+    return l->inflow >= INFLOW_MOST ||
+           (l->inflow >= ENOUGH && l->inflow_reads >= ENOUGH_READS);
 }

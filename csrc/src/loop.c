@@ -444,6 +444,7 @@ poll(bide_loop *l)
     int rc = 0;
     l->polling = true;
     l->inflow = 0;
+    l->inflow_reads = 0;
     if (bide__list_empty(&l->ready) && l->quiet)
         look_whether_quiet(l);
     else if (bide__list_empty(&l->ready))

@@ -134,7 +134,8 @@ struct bide_loop {
     char *scratch, *scratch_block; /* for reads of all streams */
     struct bide__batch *batch;     /* for those of datagrams */
     bide__spares spares;           /* of their buffers */
-    size_t inflow; /* bytes that streams have read in this poll */
+    size_t inflow;         /* bytes that streams have read in this poll, */
+    unsigned inflow_reads; /* by so many reads */
     struct bide__readiness *readiness; /* made on first use, as the next */
     struct bide__signals *signals;
     struct bide__interests *interests;

@@ -204,8 +204,10 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
         l->stirred = true;
         return;
     }
-    if (n > 0)
+    if (n > 0) {
         l->inflow += (size_t)n;
+        l->inflow_reads++;
+    }
     if (bide__unlikely(s->tap != NULL)) {
         tapped(s, n, buf);
         return;
