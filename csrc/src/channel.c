@@ -284,8 +284,9 @@ park_unlock(bide_channel *ch, bide_wait *w, const bide_wait_kind *kind,
     return BIDE_PARKED;
 }
 
-int
-bide_channel_send(bide_channel *ch, bide_wait *w)
+/* `stats`: where to note how many values there were, or NULL. */
+static inline int
+send_noting(bide_channel *ch, bide_wait *w, bide__stats *stats)
 {
     int rc = enter(ch, w->task);
     if (bide__unlikely(rc))
@@ -295,8 +296,7 @@ bide_channel_send(bide_channel *ch, bide_wait *w)
         bide__lock_drop(&ch->lock);
         return BIDE_ECLOSED;
     }
-    bide__stats *stats = bide__loop_exact(w->task->loop);
-    if (bide__unlikely(stats))
+    if (stats)
         bide__stats_note(stats, BIDE__STATS_DEPTH, (int64_t)ch->ring.count);
     if (ch->ring.count >= ch->capacity || bide__channel_senders_wait(ch))
         return park_unlock(ch, w, &send_kind, &ch->task_senders);
@@ -306,6 +306,20 @@ bide_channel_send(bide_channel *ch, bide_wait *w)
     else
         bide__lock_drop(&ch->lock);
     return bide__unlikely(rc) ? rc : bide__wait_done(w, &send_kind, ch);
+}
+
+static bide__apart int
+send_apart(bide_channel *ch, bide_wait *w)
+{
+    return send_noting(ch, w, bide__loop_exact(w->task->loop));
+}
+
+int
+bide_channel_send(bide_channel *ch, bide_wait *w)
+{
+    if (bide__unlikely(bide__loop_apart(w->task->loop)))
+        return send_apart(ch, w);
+    return send_noting(ch, w, NULL);
 }
 
 static int

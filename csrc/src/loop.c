@@ -55,7 +55,6 @@ bide__loop_init(bide_loop *l)
     l->alarm_at = BIDE_FOREVER;
     atomic_init(&l->pace, BIDE__POLL_INTERVAL);
     l->look_at = BIDE_FOREVER;
-    l->fork_count = bide__fork_count;
     bide__registry_init(&l->registered);
     l->registered.epolls[BIDE__EPOLL_UV] = uv_backend_fd(&l->uv);
     bide__list_init(&l->ready);
@@ -326,7 +325,7 @@ end_measured(bide_loop *l, bide__stats *s, unsigned steps)
     if (l->virtual_clock)
         s->exact = true;
     l->exact = s->exact ? s : NULL;
-    l->measures = s->exact || l->slow.limit != BIDE_FOREVER;
+    bide__loop_set_measures(l, s->exact || l->slow.limit != BIDE_FOREVER);
 }
 
 void

@@ -78,10 +78,11 @@ struct bide_loop {
     int64_t step_at;    /* when the running step began, ns; 0: not measured */
     bide__stats *stats; /* NULL: off */
     bide__stats *exact; /* the same in a turn that is measured, else NULL */
-    bool measures;      /* locks: `exact` is there, or `slow` is on */
     bide_link grants;   /* spare ones: grant.h */
     bide_task *current;
     bide_task *until;
+    unsigned plain; /* `fork_count`, or another number: bide__loop_apart */
+    unsigned fork_count;
     atomic_int pace; /* left of a step's budget, and of a turn's steps */
     bool stop;
     bool pause; /* the next poll comes before the next task */
@@ -101,7 +102,6 @@ struct bide_loop {
     uint64_t next_id;
     atomic_uint_fast64_t resumes, polls; /* of ended turns: bide__loop_steps */
     bide__watched watched;
-    unsigned fork_count;
 
     bide__inbox inbox;
     atomic_bool sleeping, woken;
@@ -189,11 +189,25 @@ bide__loop_spend(bide_loop *l)
     return pace >= 0;
 }
 
+/** Whether an operation has to do more than usual, for one of all the rare
+ * reasons: the process has been forked, or locks are measured. */
+static inline bool
+bide__loop_apart(const bide_loop *l)
+{
+    return l->plain != bide__fork_count;
+}
+
 /** Whether it is of interest now when locks change hands. */
 static inline bool
 bide__loop_measures(const bide_loop *l)
 {
-    return BIDE__DIAGNOSTICS && l->measures;
+    return BIDE__DIAGNOSTICS && l->plain != l->fork_count;
+}
+
+static inline void
+bide__loop_set_measures(bide_loop *l, bool on)
+{
+    l->plain = on ? ~l->fork_count : l->fork_count;
 }
 
 /** Where to note what happens in `l` now, or NULL: nowhere. */

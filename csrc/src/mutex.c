@@ -114,12 +114,12 @@ try_lock(bide_mutex *m, bide_task *t)
         return BIDE_EBROKEN;
     if (m->held.holder)
         return BIDE_EWOULDBLOCK;
-    bide__held_give(&m->held, t);
+    bide__held_begin(&m->held, t);
     return 0;
 }
 
-int
-bide_mutex_lock(bide_mutex *m, bide_wait *w)
+static inline int
+lock(bide_mutex *m, bide_wait *w)
 {
     int rc = bide__object_enter(&m->object, w->task);
     if (bide__unlikely(rc))
@@ -136,13 +136,34 @@ bide_mutex_lock(bide_mutex *m, bide_wait *w)
     return bide__wait_park(w, &lock_kind, m, &m->waiters);
 }
 
+/* The same where it may have to be noted that the task has got the lock. */
+static bide__apart int
+lock_apart(bide_mutex *m, bide_wait *w)
+{
+    bool was_free = !m->held.holder;
+    int rc = lock(m, w);
+    if (was_free && m->held.holder)
+        bide__held_note(&m->held);
+    return rc;
+}
+
+int
+bide_mutex_lock(bide_mutex *m, bide_wait *w)
+{
+    if (bide__unlikely(bide__loop_apart(w->task->loop)))
+        return lock_apart(m, w);
+    return lock(m, w);
+}
+
 int
 bide_mutex_try_lock(bide_mutex *m, bide_task *t)
 {
     int rc = bide__loop_bind(&m->object.loop, t->loop);
-    if (rc)
-        return rc;
-    return try_lock(m, t);
+    if (!rc)
+        rc = try_lock(m, t);
+    if (!rc)
+        bide__held_note(&m->held);
+    return rc;
 }
 
 int

@@ -27,7 +27,7 @@ measure(bide_loop *l, const bide_loop_options *o)
             return BIDE_ENOMEMORY;
         bide__stats_init(l->stats);
         l->exact = l->stats;
-        l->measures = true;
+        bide__loop_set_measures(l, true);
     }
     return bide__lookout_settle(l, o);
 }
@@ -51,6 +51,7 @@ bide_loop_new(const bide_loop_options *o, bide_loop **out)
         l->pool_threads = POOL_THREADS;
     if (!l->pool_keep_alive)
         l->pool_keep_alive = pool_keep_alive;
+    l->plain = l->fork_count = bide__fork_count;
     int rc = bide__watchdog_settle(&l->watched.how, o && o->debug);
     if (!rc)
         rc = measure(l, o);

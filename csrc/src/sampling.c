@@ -15,8 +15,8 @@
 #include "stats.h"
 
 enum {
-    SHARE = 50,       /* one part in so many of the time is for measuring */
-    LOOK_SHARE = 100, /* ... for looks at the clock apart from that */
+    SHARE = 100,      /* one part in so many of the time is for measuring */
+    LOOK_SHARE = 200, /* ... for looks at the clock apart from that */
     SPREAD = 64,      /* over so many steps the unseen ones are spread */
     FIRST = 512,      /* steps are measured in any case, and so many at ... */
     MOST = 128,       /* ... once after a time in which little happened */

@@ -188,5 +188,5 @@ bide__slow_lock_begin(bide_loop *l, int64_t limit)
     l->slow.limit = limit;
     l->slow.given = given;
     l->slow.taken = taken;
-    l->measures = true;
+    bide__loop_set_measures(l, true);
 }

@@ -16,7 +16,7 @@
 
 enum {
     BIDE__BUCKETS = 168,
-    BIDE__STATS_COST = 5 /* of noting a value, about, ns */
+    BIDE__STATS_COST = 8 /* of noting a value, about, ns */
 };
 
 typedef struct bide__histogram {

@@ -23,6 +23,7 @@ bide__held_given(bide__held *h)
     if (!l->exact)
         return;
     h->weight = l->exact->weight;
+    l->exact->credit -= BIDE__STATS_COST;
     bide__stats_count(&l->exact->locks_taken, l->exact->weight);
     if (t->state == BIDE_TASK_PARKED)
         bide__stats_note(l->exact, BIDE__STATS_LOCK_WAIT,

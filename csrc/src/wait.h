@@ -52,16 +52,30 @@ void bide__held_name(const bide_task *t, char *out, size_t size);
 void bide__held_given(bide__held *h);
 void bide__held_taken(bide__held *h);
 
-/** Hands the lock of `h` to `t`, before a wait for it fires. */
+/** Hands the lock of `h` to `t`, and leaves the noting to the caller. */
 static inline void
-bide__held_give(bide__held *h, bide_task *t)
+bide__held_begin(bide__held *h, bide_task *t)
 {
     h->holder = t;
     if (BIDE__DIAGNOSTICS)
         h->since = t->loop->now;
     bide__list_append(&t->held, &h->link);
-    if (bide__unlikely(bide__loop_measures(t->loop)))
+}
+
+/** Notes that a task has just got the lock of `h`, while locks are measured. */
+static inline void
+bide__held_note(bide__held *h)
+{
+    if (bide__unlikely(bide__loop_measures(h->holder->loop)))
         bide__held_given(h);
+}
+
+/** Hands the lock of `h` to `t`, before a wait for it fires. */
+static inline void
+bide__held_give(bide__held *h, bide_task *t)
+{
+    bide__held_begin(h, t);
+    bide__held_note(h);
 }
 
 /** Takes back one that was not noted. */
@@ -109,7 +123,8 @@ bide__wait_refused(const bide_task *t)
 {
     if (bide__unlikely(t->scope->flags & BIDE_SCOPE_EFFECTIVE))
         return BIDE_ECANCELED;
-    if (bide__unlikely(t->loop->fork_count != bide__fork_count))
+    if (bide__unlikely(bide__loop_apart(t->loop)) &&
+        t->loop->fork_count != bide__fork_count)
         return BIDE_EFORKED;
     return 0;
 }
