@@ -12,16 +12,15 @@ tree BIDE_BARE (`tools/run --bare` makes it); "off" is left out where there is n
 
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import pathlib
 import sys
 
-from harness import clock
-
-TASKS = 100
 RUN_NS, QUICK, FULL = 20_000_000, 15, 61
 
+CASES = ("switch", "lock", "lock, 100 tasks", "channel")
 WATCHED = {"watchdog": 0.1, "stats": True}
 
 
@@ -48,76 +47,29 @@ def load_bare():
         forget()
 
 
-async def switch(bide, n):
-    yield_now = bide.yield_now
-    start = clock()
-    for _ in range(n):
-        await yield_now()
-    return clock() - start
-
-
-async def lock(bide, n):
-    mutex = bide.Mutex()
-    start = clock()
-    for _ in range(n):
-        async with mutex:
-            pass
-    return clock() - start
-
-
-async def contended(bide, n):
-    mutex = bide.Mutex()
-
-    async def work(count):
-        for _ in range(count):
-            async with mutex:
-                await bide.yield_now()
-
-    start = clock()
-    async with bide.TaskGroup() as group:
-        for _ in range(TASKS):
-            group.spawn(work(n // TASKS))
-    return clock() - start
-
-
-async def channel(bide, n):
-    queue = bide.Channel(1)
-
-    async def send_all():
-        send = queue.send
-        for i in range(n):
-            await send(i)
-
-    recv = queue.recv
-    start = clock()
-    async with bide.TaskGroup() as group:
-        group.spawn(send_all())
-        for _ in range(n):
-            await recv()
-    return clock() - start
-
-
-CASES = {
-    "switch": switch,
-    "lock": lock,
-    "lock, 100 tasks": contended,
-    "channel": channel,
-}
+def load_operations(name):
+    """A copy of the operations with code of its own: the interpreter adapts code to
+    the types that it meets, and those of one build are not those of the other."""
+    path = pathlib.Path(__file__).parent / "diagnostics" / "operations.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def contenders():
     """(name, run(case, n)) of each."""
 
-    def runner(bide, **how):
-        return lambda case, n: bide.run(case(bide, n), **how)
+    def runner(bide, operations, **how):
+        return lambda case, n: bide.run(operations.CASES[case](bide, n), **how)
 
     bare = load_bare()
-    usual = importlib.import_module("bide")
+    usual = importlib.import_module("bide"), load_operations("usual")
     if bare:
-        yield "off", runner(bare)
-    yield "bide", runner(usual)
-    yield "watchdog and stats", runner(usual, **WATCHED)
-    yield "debug", runner(usual, debug=True, **WATCHED)
+        yield "off", runner(bare, load_operations("bare"))
+    yield "bide", runner(*usual)
+    yield "watchdog and stats", runner(*usual, **WATCHED)
+    yield "debug", runner(*usual, debug=True, **WATCHED)
 
 
 def measure(runs, case, turns):
@@ -142,10 +94,10 @@ def main():
     runs = dict(contenders())
     gc.collect()
     gc.disable()
-    for name, case in CASES.items():
+    for name in CASES:
         if only not in name:
             continue
-        times, n = measure(runs, case, turns)
+        times, n = measure(runs, name, turns)
         for who, ns in times.items():
             record = {"lang": "python", "bench": "diagnostics", "case": name}
             record |= {"impl": who, "ns": round(ns, 2), "n": n}
