@@ -60,7 +60,7 @@ class Server:
                 env=environment,
             )
         self.kind = kind
-        self.sock = None  # a connection that lasts
+        self.socks = []  # connections that last
         self.warm = False
         self.port = int(self.process.stdout.readline() or 0)
         if not self.port:

@@ -105,14 +105,21 @@ async def serve_streams(context=None):
     server.close()
 
 
+async def echo_socket(loop, conn):
+    with conn:
+        while data := await loop.sock_recv(conn, MOST):
+            await loop.sock_sendall(conn, data)
+
+
 async def serve_sockets():
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         announce(listening.getsockname()[1])
-        conn, _ = await loop.sock_accept(listening)
-    while data := await loop.sock_recv(conn, MOST):
-        await loop.sock_sendall(conn, data)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                conn, _ = await loop.sock_accept(listening)
+                group.create_task(echo_socket(loop, conn))
 
 
 async def serve_datagrams():

@@ -3,8 +3,10 @@ and in bide's own API.
 
 A server of a few lines in a process of its own echoes messages of 1, 10 and
 100 KiB, or swallows a bulk stream by the MiB; a client of blocking sockets
-keeps one message in flight. bide's own server is the same in every row: its
-stream, plain or with TLS."""
+keeps a message in flight on each of CONNECTIONS connections (bulk, datagrams: on
+one), as with a single one most of the cost is the system's, for putting the server to
+sleep and waking it up. bide's own server is the same in every row: its stream, plain
+or with TLS."""
 
 import functools
 import socket
@@ -14,18 +16,19 @@ from aio_served import TURNS, contend, receive, served, served_case, typical
 from harness import main
 
 KIB = 1024
-EACH = {1: 2000, 10: 1500, 100: 400, 1024: 100}  # messages of a turn, by KiB
+CONNECTIONS = 8
+EACH = {1: 2000, 10: 1600, 100: 400, 1024: 100}  # messages of a turn, by KiB
 ALL = ("bide", *LOOPS)
 # rloop has no TLS.
 TLS = tuple(name for name in ALL if name != "rloop")
 
 
-def in_turns(server, message, n):
+def in_turns(server, exchange, n, at_once=1):
     """The CPU time of `n` messages of a size, after a turn to warm up."""
 
-    def turn(n=n // TURNS):
+    def turn(n=n // TURNS // at_once):
         for _ in range(n):
-            message()
+            exchange()
 
     if not server.warm:
         turn()
@@ -34,17 +37,19 @@ def in_turns(server, message, n):
 
 
 def echo(kind, size, who, n):
+    """`n`: a multiple of TURNS * CONNECTIONS."""
     server = served(who, kind, size)
     message, view = b"x" * size, memoryview(bytearray(size))
-    if not server.sock:
-        server.sock = server.connect()
-    sock = server.sock
+    while len(server.socks) < CONNECTIONS:
+        server.socks.append(server.connect())
 
-    def one():
-        sock.sendall(message)
-        receive(sock, view)
+    def one_each():
+        for sock in server.socks:
+            sock.sendall(message)
+        for sock in server.socks:
+            receive(sock, view)
 
-    return in_turns(server, one, n)
+    return in_turns(server, one_each, n, CONNECTIONS)
 
 
 def bulk(who, n):
