@@ -6,10 +6,16 @@ import socket
 
 import pytest
 
+import aio_net
 import bide
-from aio_net import Recorder, connected, drain, every_loop, run
+from aio_net import Recorder, connected, drain, every_loop
 
 BIG = b"x" * (4 << 20)  # more than the system takes at once
+
+
+def run(main, loop_name="bide"):
+    """In debug mode, which -X dev turns on, everything is sent at once."""
+    aio_net.run(main, loop_name, debug=False)
 
 
 def arrived(peer):
