@@ -6,12 +6,11 @@ A figure is the CPU time of all the server's threads, user and system, out of
 What else it does still shows in the caches, now and then: a sample is the median
 of several turns, all with the same number of operations for everybody."""
 
-import atexit
+import contextlib
 import os
 import pathlib
 import socket
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,6 @@ from machine import HERE, children_on, cores
 PATIENCE = 20  # seconds until a server that does not answer has failed
 TURNS = 5  # of a sample
 
-_servers = {}
 _scratch = tempfile.TemporaryDirectory()
 
 
@@ -60,8 +58,6 @@ class Server:
                 env=environment,
             )
         self.kind = kind
-        self.socks = []  # connections that last
-        self.warm = False
         self.port = int(self.process.stdout.readline() or 0)
         if not self.port:
             sys.exit(f"the server of {who} for {kind} did not come up")
@@ -98,13 +94,14 @@ class Server:
         self.process.wait()
 
 
-def served(who, kind, size):
-    """The server for a case, started by the first who asks."""
-    key = (who, kind, size)
-    if key not in _servers:
-        _servers[key] = Server(who, kind, size)
-        atexit.register(_servers[key].stop)
-    return _servers[key]
+@contextlib.contextmanager
+def serving(who, kind, size):
+    """A server for a case."""
+    server = Server(who, kind, size)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def receive(sock, view):
@@ -116,12 +113,6 @@ def receive(sock, view):
         got += n
 
 
-def typical(turn):
-    """What all the turns of a sample would have cost, had they cost what the
-    one in the middle did."""
-    return TURNS * statistics.median(turn() for _ in range(TURNS))
-
-
 def contend(names):
     """The cases of this bench are functions of a contender and a number."""
     for who in names:
@@ -129,7 +120,7 @@ def contend(names):
         contender(who, module and (lambda fn, n, who=who: fn(who, n)))
 
 
-def served_case(name, names, work, each):
-    """A case of `work(who, n)`, which returns the CPU time of `n` operations,
-    `each` in a turn."""
-    case(name, *names, fixed=TURNS * each, cpu=True)(work)
+def served_case(name, names, start, each):
+    """A case of generators `start(who, n)`: see harness.py. `each`: operations of a
+    turn."""
+    case(name, *names, fixed=each, cpu=True, turns=TURNS)(start)

@@ -10,7 +10,7 @@ import contextlib
 import functools
 
 from aio_loops import LOOPS
-from aio_served import TURNS, contend, receive, served, served_case, typical
+from aio_served import contend, receive, served_case, serving
 from harness import cpu_clock, main, optional
 
 KIB = 1024
@@ -33,9 +33,9 @@ def first_answer(sock, size):
 
 
 def server(kind, size, who, n):
-    tested = served(who, kind, size)
-    each = n // TURNS // CONNECTIONS
+    """`n`: a multiple of CONNECTIONS."""
     with contextlib.ExitStack() as stack:
+        tested = stack.enter_context(serving(who, kind, size))
         connections = [
             stack.enter_context(tested.connect()) for _ in range(CONNECTIONS)
         ]
@@ -43,39 +43,51 @@ def server(kind, size, who, n):
             view = memoryview(bytearray(first_answer(sock, size)))
 
         def turn():
-            for _ in range(each):
+            for _ in range(n // CONNECTIONS):
                 for sock in connections:
                     sock.sendall(REQUEST)
                 for sock in connections:
                     receive(sock, view)
 
         turn()  # until code is specialised and memory is there
-        return typical(lambda: tested.cost(turn))
+        yield
+        while True:
+            yield tested.cost(turn)
 
 
-async def requests(url, n):
-    import aiohttp
+async def requests(session, url, n):
+    """The CPU time of `n` requests."""
 
-    async def some(session):
-        for _ in range(n // TURNS // CONNECTIONS):
+    async def some():
+        for _ in range(n // CONNECTIONS):
             async with session.get(url) as response:
                 await response.read()
 
-    async def turn(session):
-        start = cpu_clock()
-        await asyncio.gather(*(some(session) for _ in range(CONNECTIONS)))
-        return cpu_clock() - start
+    start = cpu_clock()
+    await asyncio.gather(*(some() for _ in range(CONNECTIONS)))
+    return cpu_clock() - start
 
-    async with aiohttp.ClientSession() as session:
-        await turn(session)
-        took = [await turn(session) for _ in range(TURNS)]
-    return typical(iter(took).__next__)
+
+async def new_session():
+    import aiohttp
+
+    return aiohttp.ClientSession()
 
 
 def client(size, who, n):
-    port = served("asyncio", "canned", size).port
-    with asyncio.Runner(loop_factory=LOOPS[who]()) as runner:
-        return runner.run(requests(f"http://127.0.0.1:{port}/", n))
+    with (
+        serving("asyncio", "canned", size) as server,
+        asyncio.Runner(loop_factory=LOOPS[who]()) as runner,
+    ):
+        url = f"http://127.0.0.1:{server.port}/"
+        session = runner.run(new_session())
+        try:
+            runner.run(requests(session, url, n))
+            yield
+            while True:
+                yield runner.run(requests(session, url, n))
+        finally:
+            runner.run(session.close())
 
 
 contend(LOOPS)

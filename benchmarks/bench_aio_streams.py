@@ -8,11 +8,12 @@ one), as with a single one most of the cost is the system's, for putting the ser
 sleep and waking it up. bide's own server is the same in every row: its stream, plain
 or with TLS."""
 
+import contextlib
 import functools
 import socket
 
 from aio_loops import LOOPS
-from aio_served import TURNS, contend, receive, served, served_case, typical
+from aio_served import contend, receive, served_case, serving
 from harness import main
 
 KIB = 1024
@@ -23,51 +24,54 @@ ALL = ("bide", *LOOPS)
 TLS = tuple(name for name in ALL if name != "rloop")
 
 
-def in_turns(server, exchange, n, at_once=1):
-    """The CPU time of `n` messages of a size, after a turn to warm up."""
+def in_turns(server, exchange, n):
+    """Does `exchange` n times a turn, the first of which is to warm up."""
 
-    def turn(n=n // TURNS // at_once):
+    def turn():
         for _ in range(n):
             exchange()
 
-    if not server.warm:
-        turn()
-        server.warm = True
-    return typical(lambda: server.cost(turn))
+    turn()
+    yield
+    while True:
+        yield server.cost(turn)
 
 
 def echo(kind, size, who, n):
-    """`n`: a multiple of TURNS * CONNECTIONS."""
-    server = served(who, kind, size)
+    """`n`: a multiple of CONNECTIONS."""
     message, view = b"x" * size, memoryview(bytearray(size))
-    while len(server.socks) < CONNECTIONS:
-        server.socks.append(server.connect())
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serving(who, kind, size))
+        socks = [
+            stack.enter_context(server.connect()) for _ in range(CONNECTIONS)
+        ]
 
-    def one_each():
-        for sock in server.socks:
-            sock.sendall(message)
-        for sock in server.socks:
-            receive(sock, view)
+        def one_each():
+            for sock in socks:
+                sock.sendall(message)
+            for sock in socks:
+                receive(sock, view)
 
-    return in_turns(server, one_each, n, CONNECTIONS)
+        yield from in_turns(server, one_each, n // CONNECTIONS)
 
 
 def bulk(who, n):
-    server = served(who, "bulk", 1024 * KIB)
     message, view = b"x" * (1024 * KIB), memoryview(bytearray(1))
-    with server.connect() as sock:
+    with serving(who, "bulk", len(message)) as server, server.connect() as sock:
 
         def one():
             sock.sendall(message)
             receive(sock, view)
 
-        return in_turns(server, one, n)
+        yield from in_turns(server, one, n)
 
 
 def datagrams(size, who, n):
-    server = served(who, "datagram", size)
     message = b"x" * size
-    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+    with (
+        serving(who, "datagram", size) as server,
+        socket.socket(type=socket.SOCK_DGRAM) as sock,
+    ):
         sock.settimeout(10)
         sock.connect(("127.0.0.1", server.port))
 
@@ -75,7 +79,7 @@ def datagrams(size, who, n):
             sock.send(message)
             sock.recv(size)
 
-        return in_turns(server, one, n)
+        yield from in_turns(server, one, n)
 
 
 contend(ALL)

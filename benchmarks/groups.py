@@ -31,7 +31,7 @@ COSTS = ("off", "bide", "watchdog and stats", "debug")
 IO = ("files", "process", "tls", "watch")
 BOTH_CORES = (*IO, "aio_http", "aio_streams", "blocking", "messages")
 # These measure all their contenders in turns within one process.
-ALL_IN_ONE = ("diagnostics",)
+ALL_IN_ONE = ("diagnostics", "aio_http", "aio_streams")
 # Not programs but servers under load: io_rows.py.
 SERVED = ("echo", "accept", "idle", "http")
 

@@ -12,8 +12,12 @@ is a line of JSON on stdout.
 A case that waits, or whose work is done in another process, returns CPU time
 instead and says so: `case(..., cpu=True)`. One whose operations are so short
 that a few slices of other programs would show asks for more and longer runs:
-`case(..., steady=True)`. A bench with contenders that are no library (bide with
-something switched off) registers how they run: `contender("off", run)`.
+`case(..., steady=True)`. One whose contenders can all be there at the same time has
+them take turns, a fraction of a second each, so that a busy minute of the machine
+strikes all alike: `case(..., fixed=n, turns=5)`, and a function of such a case is a
+generator that gets ready, yields, and then yields the time of n operations each time. A
+bench with contenders that are no library (bide with something switched off) registers
+how they run: `contender("off", run)`.
 """
 
 import argparse
@@ -51,8 +55,9 @@ def optional(name):
 class Case:
     """One thing measured, by several contenders."""
 
-    def __init__(self, name, fixed, cpu, steady):
+    def __init__(self, name, fixed, cpu, steady, turns):
         self.name = name
+        self.turns = turns
         self.fixed = fixed
         self.cpu = cpu
         self.steady = steady
@@ -63,11 +68,12 @@ _cases = {}
 _runners = {}
 
 
-def case(name, *contenders, fixed=None, cpu=False, steady=False):
+def case(name, *contenders, fixed=None, cpu=False, steady=False, turns=0):
     """Registers the decorated function for a case. `fixed`: the number of
     operations is part of the case and is not to be tuned. `cpu`: what the
-    function returns is CPU time. `steady`: it takes more and longer runs."""
-    entry = _cases.setdefault(name, Case(name, fixed, cpu, steady))
+    function returns is CPU time. `steady`: it takes more and longer runs.
+    `turns`: the contenders take so many turns."""
+    entry = _cases.setdefault(name, Case(name, fixed, cpu, steady, turns))
 
     def register(fn):
         for who in contenders:
@@ -121,6 +127,35 @@ def measure(run, fn, entry, full):
     return statistics.median(samples), n
 
 
+def measure_in_turns(runs, entry):
+    """What `measure` does, of each contender; the time is the median of its turns."""
+    ready = {who: run(entry.by[who], entry.fixed) for who, run in runs.items()}
+    times = {who: [] for who in ready}
+    try:
+        for turns in ready.values():
+            next(turns)
+        for _ in range(entry.turns):
+            for who, turns in ready.items():
+                times[who].append(next(turns))
+    finally:
+        for turns in ready.values():
+            turns.close()
+    return {
+        who: (statistics.median(taken) / entry.fixed, entry.fixed)
+        for who, taken in times.items()
+    }
+
+
+def _measured(runs, entry, full):
+    """(who, time of an operation, operations) of each of `runs`."""
+    if entry.turns:
+        for who, (ns, n) in measure_in_turns(runs, entry).items():
+            yield who, ns, n
+        return
+    for who, run in runs.items():
+        yield who, *measure(run, entry.by[who], entry, full)
+
+
 def _record(bench, entry, who, ns, n):
     record = {
         "lang": "python",
@@ -152,7 +187,10 @@ def main():
     for entry in _cases.values():
         if options.case and options.case not in entry.name:
             continue
-        for who, fn in entry.by.items():
-            if options.impl in (None, who) and (run := _runner(who)):
-                ns, n = measure(run, fn, entry, options.full)
-                print(_record(bench, entry, who, ns, n), flush=True)
+        runs = {
+            who: run
+            for who in entry.by
+            if options.impl in (None, who) and (run := _runner(who))
+        }
+        for who, ns, n in _measured(runs, entry, options.full):
+            print(_record(bench, entry, who, ns, n), flush=True)
