@@ -113,6 +113,28 @@ def receive(sock, view):
         got += n
 
 
+def exchange_all(socks, message, view):
+    """Sends a message on each connection, and then takes the answer of each."""
+    for sock in socks:
+        sock.sendall(message)
+    for sock in socks:
+        receive(sock, view)
+
+
+def in_turns(server, exchange, n):
+    """Does `exchange` n times a turn, the first of which is to warm up: until code is
+    specialised and memory is there."""
+
+    def turn():
+        for _ in range(n):
+            exchange()
+
+    turn()
+    yield
+    while True:
+        yield server.cost(turn)
+
+
 def contend(names):
     """The cases of this bench are functions of a contender and a number."""
     for who in names:

@@ -10,7 +10,14 @@ import contextlib
 import functools
 
 from aio_loops import LOOPS
-from aio_served import contend, receive, served_case, serving
+from aio_served import (
+    contend,
+    exchange_all,
+    in_turns,
+    receive,
+    served_case,
+    serving,
+)
 from harness import cpu_clock, main, optional
 
 KIB = 1024
@@ -41,18 +48,8 @@ def server(kind, size, who, n):
         ]
         for sock in connections:
             view = memoryview(bytearray(first_answer(sock, size)))
-
-        def turn():
-            for _ in range(n // CONNECTIONS):
-                for sock in connections:
-                    sock.sendall(REQUEST)
-                for sock in connections:
-                    receive(sock, view)
-
-        turn()  # until code is specialised and memory is there
-        yield
-        while True:
-            yield tested.cost(turn)
+        one_each = functools.partial(exchange_all, connections, REQUEST, view)
+        yield from in_turns(tested, one_each, n // CONNECTIONS)
 
 
 async def requests(session, url, n):

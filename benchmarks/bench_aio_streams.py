@@ -13,7 +13,14 @@ import functools
 import socket
 
 from aio_loops import LOOPS
-from aio_served import contend, receive, served_case, serving
+from aio_served import (
+    contend,
+    exchange_all,
+    in_turns,
+    receive,
+    served_case,
+    serving,
+)
 from harness import main
 
 KIB = 1024
@@ -24,19 +31,6 @@ ALL = ("bide", *LOOPS)
 TLS = tuple(name for name in ALL if name != "rloop")
 
 
-def in_turns(server, exchange, n):
-    """Does `exchange` n times a turn, the first of which is to warm up."""
-
-    def turn():
-        for _ in range(n):
-            exchange()
-
-    turn()
-    yield
-    while True:
-        yield server.cost(turn)
-
-
 def echo(kind, size, who, n):
     """`n`: a multiple of CONNECTIONS."""
     message, view = b"x" * size, memoryview(bytearray(size))
@@ -45,13 +39,7 @@ def echo(kind, size, who, n):
         socks = [
             stack.enter_context(server.connect()) for _ in range(CONNECTIONS)
         ]
-
-        def one_each():
-            for sock in socks:
-                sock.sendall(message)
-            for sock in socks:
-                receive(sock, view)
-
+        one_each = functools.partial(exchange_all, socks, message, view)
         yield from in_turns(server, one_each, n // CONNECTIONS)
 
 

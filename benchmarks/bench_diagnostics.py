@@ -20,7 +20,6 @@ import sys
 
 RUN_NS, QUICK, FULL = 20_000_000, 15, 61
 
-CASES = ("switch", "lock", "lock, 100 tasks", "channel")
 WATCHED = {"watchdog": 0.1, "stats": True}
 
 
@@ -57,14 +56,14 @@ def load_operations(name):
     return module
 
 
-def contenders():
-    """(name, run(case, n)) of each."""
+def contenders(operations):
+    """(name, run(case, n)) of each; `operations` are those of the usual build."""
 
     def runner(bide, operations, **how):
         return lambda case, n: bide.run(operations.CASES[case](bide, n), **how)
 
     bare = load_bare()
-    usual = importlib.import_module("bide"), load_operations("usual")
+    usual = importlib.import_module("bide"), operations
     if bare:
         yield "off", runner(bare, load_operations("bare"))
     yield "bide", runner(*usual)
@@ -91,10 +90,11 @@ def main():
         return  # one run has them all
     only = words[words.index("--case") + 1] if "--case" in words else ""
     turns = FULL if "--full" in words else QUICK
-    runs = dict(contenders())
+    operations = load_operations("usual")
+    runs = dict(contenders(operations))
     gc.collect()
     gc.disable()
-    for name in CASES:
+    for name in operations.CASES:
         if only not in name:
             continue
         times, n = measure(runs, name, turns)

@@ -128,7 +128,7 @@ def measure(run, fn, entry, full):
 
 
 def measure_in_turns(runs, entry):
-    """What `measure` does, of each contender; the time is the median of its turns."""
+    """(who, time of an operation, operations) of each; the median of its turns."""
     ready = {who: run(entry.by[who], entry.fixed) for who, run in runs.items()}
     times = {who: [] for who in ready}
     try:
@@ -140,17 +140,14 @@ def measure_in_turns(runs, entry):
     finally:
         for turns in ready.values():
             turns.close()
-    return {
-        who: (statistics.median(taken) / entry.fixed, entry.fixed)
-        for who, taken in times.items()
-    }
+    for who, taken in times.items():
+        yield who, statistics.median(taken) / entry.fixed, entry.fixed
 
 
 def _measured(runs, entry, full):
     """(who, time of an operation, operations) of each of `runs`."""
     if entry.turns:
-        for who, (ns, n) in measure_in_turns(runs, entry).items():
-            yield who, ns, n
+        yield from measure_in_turns(runs, entry)
         return
     for who, run in runs.items():
         yield who, *measure(run, entry.by[who], entry, full)
