@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "loop.h"
 #include "peek.h"
+#include "write_all.h"
 
 bool
 bide_peek(void *to, const void *from, size_t n)
@@ -124,12 +125,7 @@ bide__block_print(const bide__sight *sight)
         n = sizeof text - 1;
     if (n && text[n - 1] != '\n' && n + 1 < sizeof text)
         text[n++] = '\n';
-    for (size_t done = 0; done < n;) {
-        ssize_t wrote = write(STDERR_FILENO, text + done, n - done);
-        if (wrote <= 0)
-            break;
-        done += (size_t)wrote;
-    }
+    bide__write_all(STDERR_FILENO, text, n);
 }
 
 /* -- to the host ---------------------------------------------------------- */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "loop.h"
+#include "write_all.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -35,21 +36,6 @@ static struct {
 
 /* -- the thread ----------------------------------------------------------- */
 
-static void
-write_all(int fd, const char *text)
-{
-    size_t n = strlen(text);
-    while (n) {
-        ssize_t done = write(fd, text, n);
-        if (done < 0 && errno != EINTR)
-            return;
-        if (done > 0) {
-            text += done;
-            n -= (size_t)done;
-        }
-    }
-}
-
 static void *
 serve(void *arg)
 {
@@ -60,7 +46,7 @@ serve(void *arg)
         char *text;
         pthread_mutex_lock(&here.writing);
         if (n > 0 && here.out >= 0 && bide_dump(BIDE_DUMP_TEXT, &text) == 0) {
-            write_all(here.out, text);
+            bide__write_all(here.out, text, strlen(text));
             bide_dump_free(text);
         }
         pthread_mutex_unlock(&here.writing);

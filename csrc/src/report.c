@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "write_all.h"
 
 enum { BURST = 8 };
 
@@ -76,15 +77,9 @@ text_of(const bide__text *x)
 }
 
 static void
-print(const char *at, size_t n)
+print(const bide__text *x)
 {
-    while (n > 0) {
-        ssize_t written = write(STDERR_FILENO, at, n);
-        if (written <= 0)
-            return;
-        at += written;
-        n -= (size_t)written;
-    }
+    bide__write_all(STDERR_FILENO, x->at, x->used);
 }
 
 void
@@ -106,7 +101,7 @@ bide__report_send(bide__report *r)
     r->told.waiter = text_of(&r->texts[3]);
     r->told.forgotten = text_of(&r->texts[4]);
     if (!l) {
-        print(r->texts[0].at, r->texts[0].used);
+        print(&r->texts[0]);
         destroy(r);
         return;
     }
@@ -132,7 +127,7 @@ bide__reports_deliver(bide_loop *l)
     while (!bide__list_empty(&l->reports.pending)) {
         bide__report *r =
             bide__of(bide__list_pop(&l->reports.pending), bide__report, link);
-        print(r->texts[0].at, r->texts[0].used);
+        print(&r->texts[0]);
         if (l->host.report)
             l->host.report(l->host.ctx, &r->told);
         destroy(r);
@@ -144,7 +139,7 @@ print_missed(unsigned missed)
 {
     char line[64];
     int n = snprintf(line, sizeof line, "bide: reports left out: %u\n", missed);
-    print(line, (size_t)n);
+    bide__write_all(STDERR_FILENO, line, (size_t)n);
 }
 
 void

@@ -19,6 +19,7 @@
 #include "reader.h"
 #include "stream.h"
 #include "stream_state.h"
+#include "write_all.h"
 #include "writer.h"
 
 enum { BLOCK = 64 * 1024 };
@@ -95,27 +96,12 @@ run_read(bide_job *j)
         d->result = -errno;
 }
 
-static int
-write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n >= 0) {
-            data += n;
-            len -= (size_t)n;
-        } else if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return 0;
-}
-
 static void
 run_write(bide_job *j)
 {
     side *d = bide__of(j, side, job);
     d->ran = true;
-    d->result = write_all(d->fd, d->block, d->len);
+    d->result = bide__write_all(d->fd, d->block, d->len);
 }
 
 /* -- reading -------------------------------------------------------------- */
@@ -202,7 +188,7 @@ write_here(const side *d, const uv_buf_t *bufs, unsigned count)
 {
     size_t done = 0;
     for (unsigned i = 0; i < count; i++) {
-        int rc = write_all(d->fd, bufs[i].base, bufs[i].len);
+        int rc = bide__write_all(d->fd, bufs[i].base, bufs[i].len);
         if (rc)
             return rc;
         done += bufs[i].len;

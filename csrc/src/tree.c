@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "write_all.h"
 
 enum { PIECE = 128 * 1024 };
 
@@ -103,21 +104,6 @@ bide__tree_mkdirs(const char *path, int mode)
 
 /* -- whole files ---------------------------------------------------------- */
 
-static int
-write_all(int fd, const char *data, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno != EINTR)
-            return failed();
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 /* The name beside `path` under which it comes to be; to be freed. */
 static char *
 beside(const char *path)
@@ -153,7 +139,7 @@ replace(const char *path, const char *data, size_t len, int mode)
     int rc = fd < 0 ? failed() : 0;
     if (fd >= 0) {
         fcntl(fd, F_SETFD, FD_CLOEXEC);
-        rc = write_all(fd, data, len);
+        rc = bide__write_all(fd, data, len);
         if (rc == 0)
             rc = settle(fd, name, path, mode);
         close(fd);
@@ -174,7 +160,7 @@ bide__tree_write(const char *path, const char *data, size_t len, int how,
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | more, mode);
     if (fd < 0)
         return failed();
-    int rc = write_all(fd, data, len);
+    int rc = bide__write_all(fd, data, len);
     if (close(fd) && rc == 0 && errno != EINTR)
         rc = failed();
     return rc;
@@ -235,7 +221,7 @@ copy_by_hand(int from, int to)
     while (rc == 0 && n != 0) {
         n = read(from, piece, PIECE);
         if (n > 0)
-            rc = write_all(to, piece, (size_t)n);
+            rc = bide__write_all(to, piece, (size_t)n);
         else if (n < 0 && errno != EINTR)
             rc = failed();
     }
