@@ -6,6 +6,8 @@
 enum {
     SCRATCH = 64 * 1024,      /* of the loop: for reads into no buffer */
     IN_PLACE = 16 * 1024,     /* from here on, room is worth more than a copy */
+    AMPLE_MOST = 256 * 1024,  /* of the blocks that a loop keeps */
+    PLENTY = 128 * 1024,      /* for one task, in a poll */
     ROOM_MOST = 1024 * 1024,  /* made ahead of what arrives */
     ENOUGH = 256 * 1024,      /* of all streams, in a poll, */
     ENOUGH_READS = 12,        /* by so many reads */
@@ -45,15 +47,15 @@ scratch(bide_loop *l)
     return l->scratch;
 }
 
-/* A stream with much to come gets room of its own: read there, and save the
- * copy. */
+/* A stream with much to come gets room of its own: what is read there is not
+ * copied. */
 void
 bide__intake_room(bide_stream *s, uv_buf_t *buf)
 {
     bide_loop *l = s->base.object.loop;
     bide__intake_expect(s);
-    if (s->much && s->in.room == 0)
-        bide__buffer_reserve(&s->in, SCRATCH, &l->spares);
+    if (s->ample && s->in.room == 0)
+        bide__buffer_reserve(&s->in, s->ample, &l->spares);
     size_t room = s->in.room - s->in.tail;
     if (room >= IN_PLACE) {
         room = room < ROOM_MOST ? room : ROOM_MOST;
@@ -64,15 +66,30 @@ bide__intake_room(bide_stream *s, uv_buf_t *buf)
     *buf = uv_buf_init(to, to ? SCRATCH : 0);
 }
 
+/* The room for the next read, of a stream that has `len` bytes now: for as
+ * many, with one to spare, or for twice as many if there may have been more. */
+static size_t
+ample(size_t len, bool filled)
+{
+    if (len < IN_PLACE)
+        return 0;
+    size_t n = filled ? 2 * len : len + 1;
+    if (n > AMPLE_MOST)
+        return AMPLE_MOST;
+    return n > SCRATCH ? n : SCRATCH;
+}
+
 int
 bide__intake_keep(bide_stream *s, const uv_buf_t *buf, size_t n)
 {
     bide_loop *l = s->base.object.loop;
-    s->much = n >= IN_PLACE;
+    int rc = 0;
     if (buf->base == l->scratch)
-        return bide__buffer_append(&s->in, buf->base, n, &l->spares);
-    s->in.tail += n;
-    return 0;
+        rc = bide__buffer_append(&s->in, buf->base, n, &l->spares);
+    else
+        s->in.tail += n;
+    s->ample = ample(bide__buffer_len(&s->in), n == buf->len);
+    return rc;
 }
 
 void
@@ -82,12 +99,25 @@ bide__intake_none(bide_stream *s)
         bide__buffer_consume(&s->in, 0, &s->base.object.loop->spares);
 }
 
+/* What was granted is taken before the next poll. */
+static bool
+has_plenty(const bide_stream *s)
+{
+    return s->granted && bide__buffer_len(&s->in) >= PLENTY;
+}
+
 /* Each poll looks at all streams that are left once more, so that a few
  * messages of a large size are not enough: 500 streams would be looked at for
  * each. */
-bool
-bide__intake_full(const bide_loop *l)
+static bool
+is_full(const bide_loop *l)
 {
     return l->inflow >= INFLOW_MOST ||
            (l->inflow >= ENOUGH && l->inflow_reads >= ENOUGH_READS);
+}
+
+bool
+bide__intake_left(const bide_stream *s)
+{
+    return is_full(s->base.object.loop) || has_plenty(s);
 }

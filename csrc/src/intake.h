@@ -20,8 +20,9 @@ int bide__intake_keep(bide_stream *s, const uv_buf_t *buf, size_t n);
 /** After a read that gave none: an idle connection holds no memory. */
 void bide__intake_none(bide_stream *s);
 
-/** Whether this poll has read enough: what it reads has to stay in the cache
- * until the tasks run. The streams that follow are left for the next one. */
-bool bide__intake_full(const bide_loop *l);
+/** Whether this poll has read enough, of all streams or of this one: what it
+ * reads has to stay in the cache until the tasks run. What is left is for the
+ * next one. */
+bool bide__intake_left(const bide_stream *s);
 
 #endif

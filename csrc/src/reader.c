@@ -112,7 +112,7 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     (void)suggested;
     bide_stream *s = bide__stream_of((uv_stream_t *)handle);
-    if (bide__intake_full(s->base.object.loop))
+    if (bide__intake_left(s))
         *buf = uv_buf_init(NULL, 0);
     else
         bide__intake_room(s, buf);
@@ -200,7 +200,7 @@ on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
         bide__intake_none(s);
         return;
     }
-    if (n == UV_ENOBUFS && bide__intake_full(l)) {
+    if (n == UV_ENOBUFS && bide__intake_left(s)) {
         l->stirred = true;
         return;
     }

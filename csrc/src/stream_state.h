@@ -27,7 +27,7 @@ struct bide_stream {
     bide_task *granted; /* has bytes it did not consume yet; compared only */
     int read_end;       /* 0, BIDE_EEOF or an error */
     bool reading;
-    bool much; /* the last read gave so much that a copy is worth saving */
+    size_t ample; /* room for the next read: a copy is worth saving; or 0 */
 
     bool terminal;     /* whose last user's going is the end, not an error */
     bool shared;       /* its file is another's, too: see mended.h */

@@ -372,9 +372,72 @@ test_tcp_much_on_many_streams_all_arrives(void **state)
     assert_int_equal(n.size, PAIRS);
 }
 
+static const size_t lengths[] = {10, 20000, 70000, 300000, 5, 140000, 1};
+enum { LENGTHS = sizeof lengths / sizeof lengths[0] };
+
+/* Message i begins at byte i. */
+static void
+sends_lengths(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    for (a->i = 0; a->i < LENGTHS; a->i++) {
+        AWAIT_OK(a, bide_stream_write(a->extra, n->data + a->i, lengths[a->i],
+                                      &a->w));
+        AWAIT_UNTIL(a, n->size > (size_t)a->i);
+    }
+    bide_stream_unref(a->extra);
+    END(a);
+}
+
+static void
+takes_lengths(actor *a)
+{
+    net *n = a->arg;
+    size_t len;
+
+    BEGIN(a);
+    for (n->size = 0; n->size < LENGTHS; n->size++) {
+        for (a->i = 0; a->i < (int)lengths[n->size];
+             a->i += (int)a->w.u.io.len) {
+            AWAIT_OK(a, bide_stream_read(a->extra, 1 << 20, &a->w));
+            CHECK(a->w.u.io.len > 0);
+            const char *data = bide_stream_data(a->extra, &len);
+            CHECK(memcmp(data, n->data + n->size + a->i, a->w.u.io.len) == 0);
+            bide_stream_consume(a->extra, a->w.u.io.len);
+        }
+        CHECK_INT(a->i, (int)lengths[n->size]);
+    }
+    AWAIT_OK(a, bide_stream_read(a->extra, 1, &a->w));
+    CHECK_INT(a->w.u.io.len, 0);
+    bide_stream_unref(a->extra);
+    trace(a, "all");
+    END(a);
+}
+
+static void
+test_tcp_messages_of_all_lengths_arrive_whole(void **state)
+{
+    (void)state;
+    enum { LONGEST = 300000 };
+    bide_stream *ends[2];
+    net n;
+    net_begin(&n);
+    n.data = malloc(LONGEST + LENGTHS);
+    n.size = 0;
+    for (int i = 0; i < LONGEST + LENGTHS; i++)
+        n.data[i] = (char)(i * 7 + i / 251);
+    assert_int_equal(bide_stream_pair(n.wd.loop, ends), 0);
+    net_spawn(&n, "w", sends_lengths)->extra = ends[0];
+    net_spawn(&n, "r", takes_lengths)->extra = ends[1];
+    net_expect(&n, "r:all");
+}
+
 TEST_MAIN("tcp read", T(tcp_echo), T(tcp_read_takes_at_most_what_was_asked),
           T(tcp_bytes_not_consumed_stay), T(tcp_read_exact_across_segments),
           T(tcp_read_until_across_segments),
           T(tcp_read_until_over_its_limit_is_an_error),
           T(tcp_read_granted_before_a_close), T(tcp_read_exact_of_much),
-          T(tcp_much_on_many_streams_all_arrives))
+          T(tcp_much_on_many_streams_all_arrives),
+          T(tcp_messages_of_all_lengths_arrive_whole))

@@ -35,6 +35,33 @@ function test_tcp_much_on_many_streams_all_arrives()
     end)
 end
 
+function test_tcp_messages_of_all_lengths_arrive_whole()
+    local letters = ("0123456789abcdefghijklmno"):rep(13000)
+    bide.run(function()
+        local a, b = bide.socketpair()
+        local taken = bide.semaphore(0)
+        bide.spawn(function()
+            for i, n in ipairs {10, 20000, 70000, 300000, 5, 140000, 1} do
+                a:write(letters:sub(i, i + n - 1))
+                taken:acquire()
+            end
+            a:close()
+        end)
+        for i, n in ipairs {10, 20000, 70000, 300000, 5, 140000, 1} do
+            local parts, got = {}, 0
+            while got < n do
+                local part = b:readsome(1 << 20)
+                got = got + #part
+                parts[#parts + 1] = part
+            end
+            eq(table.concat(parts) == letters:sub(i, i + n - 1), true)
+            taken:release()
+        end
+        eq({b:readsome()}, {nil, "eof"})
+        b:close()
+    end)
+end
+
 function test_tcp_write_many_sends_all_in_order()
     with_pair(function(a, b)
         local parts, whole = {}, {}

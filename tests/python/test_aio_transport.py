@@ -247,8 +247,31 @@ def _reset(sock):
 
 
 @every_loop
+@pytest.mark.parametrize("factory", [Recorder, Buffered])
+def test_transport_takes_messages_of_all_lengths(loop_name, factory):
+    lengths = [10, 20_000, 70_000, 300_000, 5, 140_000, 1, 50_000]
+    data = bytes(range(251)) * 1200
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with connected(factory) as (protocol, peer):
+            for i, n in enumerate(lengths):
+                protocol.data = b""
+                await loop.sock_sendall(peer, data[i:i + n])
+                await protocol.until_data(n)
+                assert protocol.data == data[i:i + n]
+            peer.shutdown(socket.SHUT_WR)
+            await protocol.until_event("lost")
+            assert protocol.lost is None
+
+    run(main, loop_name)
+
+
+@every_loop
+@pytest.mark.parametrize("before", [b"", BIG[:100_000]],
+                         ids=["at once", "after much"])
 @pytest.mark.parametrize("phase", ["reading", "writing"])
-def test_transport_tells_of_a_reset(loop_name, phase):
+def test_transport_tells_of_a_reset(loop_name, phase, before):
     async def main():
         loop = asyncio.get_running_loop()
         listening = socket.create_server(("127.0.0.1", 0))
@@ -256,6 +279,8 @@ def test_transport_tells_of_a_reset(loop_name, phase):
         transport, protocol = await loop.create_connection(
             Recorder, *listening.getsockname())
         peer, _ = await loop.sock_accept(listening)
+        await loop.sock_sendall(peer, before)
+        await protocol.until_data(len(before))
         if phase == "writing":
             transport.write(BIG)
             transport.pause_reading()

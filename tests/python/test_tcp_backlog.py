@@ -49,6 +49,33 @@ def test_tcp_much_on_many_streams_all_arrives():
     bide.run(main())
 
 
+def test_tcp_messages_of_all_lengths_arrive_whole():
+    lengths = [10, 20_000, 70_000, 300_000, 5, 140_000, 1]
+    data = bytes(range(251)) * 1200
+
+    async def send(stream, taken):
+        async with stream:
+            for i, n in enumerate(lengths):
+                await stream.write(data[i:i + n])
+                await taken.acquire()
+
+    async def main():
+        a, b = bide.socketpair()
+        taken = bide.Semaphore(0)
+        sender = bide.spawn(send(a, taken))
+        async with b:
+            for i, n in enumerate(lengths):
+                got = b""
+                while len(got) < n:
+                    got += await b.read(1 << 20)
+                assert got == data[i:i + n]
+                taken.release()
+            assert await b.read() == b""
+        await sender
+
+    bide.run(main())
+
+
 def test_tcp_write_many_sends_all_in_order():
     async def test(a, b):
         parts = [bytes([i]) * (i % 7) for i in range(200)]

@@ -41,6 +41,7 @@ typedef struct bidepy_transport {
     bool buffered;  /* it is a BufferedProtocol */
     bool secured;   /* it is bide's SSLProtocol */
     bool started;   /* reading has begun */
+    bool much;      /* the last read was a long one */
     bool closing, paused, eof, protocol_paused;
     bool corked; /* the queue goes out behind the current callback */
     bool listed; /* in the loop's list of those that were corked */
