@@ -12,6 +12,7 @@ from machine import HERE, ROOT, children_on, cores, lua, python
 from servers import NoServer, cpu_seconds, started
 
 EXAMPLES = ROOT / "examples/network"
+CASE = "JSON"
 CONNECTIONS = 64
 
 
@@ -21,7 +22,6 @@ class HttpServer:
     impl: str
     title: str
     command: tuple[str, ...]
-    case: str = "JSON"
 
 
 def _python(impl, path, *options):
@@ -69,13 +69,17 @@ def _wrk(port, milliseconds):
     return int(done[1])
 
 
-def measure(server, milliseconds):
-    """CPU time of a request, us."""
+def serving(server):
+    """The server, for the block: its process and its port."""
     if not shutil.which("wrk"):
         raise NoServer("wrk is not installed")
-    with started(server.command) as (process, port):
-        _wrk(port, 1)  # a second, the least there is: the warm-up
-        before = cpu_seconds(process.pid)
-        done = _wrk(port, milliseconds)
-        time.sleep(0.02)
-        return (cpu_seconds(process.pid) - before) * 1e6 / done
+    return started(server.command)
+
+
+def measure(running, milliseconds):
+    """CPU time of a request, us."""
+    process, port = running
+    before = cpu_seconds(process.pid)
+    done = _wrk(port, milliseconds)
+    time.sleep(0.02)
+    return (cpu_seconds(process.pid) - before) * 1e6 / done

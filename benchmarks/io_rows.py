@@ -1,11 +1,14 @@
 """What servers need per operation, in CPU time: echo over every transport,
-accepting, many idle connections, HTTP. In rounds: A B C A B C ...
+accepting, many idle connections, HTTP. In rounds, and in turns within each: A B C A B
+C ...
 
     tools/run --bench python benchmarks/io_rows.py [--rounds 3] [--only TEXT]
 """
 
 import argparse
+import contextlib
 import dataclasses
+import statistics
 
 import http_servers
 import machine
@@ -24,6 +27,7 @@ class Row:
     kind: str  # of transport
     connections: int
     options: tuple[str, ...]
+    turns: int = 3  # of each server, in a round
 
     @property
     def name(self):
@@ -45,6 +49,7 @@ ROWS = (
         "tcp",
         100,
         ("--idle", str(IDLE)),
+        turns=2,  # connecting takes longer than they do
     ),
 )
 CONTENDERS = [server for server in SERVERS if server.impl]
@@ -53,7 +58,7 @@ CONTENDERS = [server for server in SERVERS if server.impl]
 def wanted(only):
     """The rows that `only` names; whether HTTP is one of them."""
     rows = [row for row in ROWS if only in row.name]
-    return rows, only in "http: JSON"
+    return rows, only in f"http: {http_servers.CASE}"
 
 
 def _add(results, rnd, server, bench, case, cpu_us):
@@ -79,61 +84,81 @@ class Run:
         self.failed = set()
         self.results = Results()
 
-    def failure(self, what, reason):
-        self.failed.add(what)
-        self.notes.append(f"{what} left out: {reason}")
-
-    def kinds(self, server):
-        """The transports of the rows, as far as the server has them."""
-        return [
-            kind
-            for kind in server.kinds
-            if any(row.kind == kind for row in self.rows)
-        ]
-
-    def echo(self, rnd, server, kind):
-        """The rows of one transport, on one server that stays up."""
-        self.progress.step(f"round {rnd + 1}: {server.title}, {kind}")
-        what = f"{server.title}, {kind}"
-        rows = [row for row in self.rows if row.kind == kind]
+    @contextlib.contextmanager
+    def trying(self, what):
+        """The block is about a measurement, which may fail in it."""
         try:
-            with serving(server, kind) as (process, where):
-                for row in rows:
-                    what = f"{server.title}, {row.name}"
-                    if what not in self.failed:
-                        self.row(rnd, server, row, process, where)
+            yield
         except (NoServer, OSError, ValueError) as reason:
-            self.failure(what, reason)
+            self.failed.add(what)
+            self.notes.append(f"{what} left out: {reason}")
 
-    def row(self, rnd, server, row, process, where):
-        sample = load(
-            process,
-            where,
-            row.connections,
-            duration=self.duration,
-            warmup=self.duration // 4,
-            more=row.options,
-        )
-        _add(self.results, rnd, server, row.bench, row.case, sample["cpu_us"])
+    def up(self, stack, servers, what, start):
+        """What `start` returns for each of the servers, until `stack` ends: all
+        are there at the same time."""
+        found = {}
+        for server in servers:
+            name = f"{server.title}, {what}"
+            if name not in self.failed:
+                with self.trying(name):
+                    found[server] = stack.enter_context(start(server))
+        return found
 
-    def http(self, rnd, server):
-        self.progress.step(f"round {rnd + 1}: {server.title}")
-        if server.title in self.failed:
-            return
-        try:
-            us = http_servers.measure(server, self.duration)
-        except (NoServer, OSError, ValueError) as reason:
-            self.failure(server.title, reason)
-            return
-        _add(self.results, rnd, server, "http", server.case, us)
+    def in_turns(self, rnd, bench, case, up, turns, measure):
+        """A case: the servers have turns of a fraction of a second, so that a busy
+        minute of the machine strikes all alike. `measure(server)`: us; the
+        first turn is to warm up."""
+        taken = {server: [] for server in up}
+        for _ in range(turns + 1):
+            for server in up:
+                name = f"{server.title}, {bench}: {case}"
+                if name not in self.failed:
+                    with self.trying(name):
+                        taken[server].append(measure(server))
+        for server, us in taken.items():
+            if len(us) == turns + 1:
+                middle = statistics.median(us[1:])
+                _add(self.results, rnd, server, bench, case, middle)
+
+    def echo(self, rnd, kind, servers):
+        """The rows of one transport."""
+        with contextlib.ExitStack() as stack:
+            up = self.up(stack, servers, kind, lambda s: serving(s, kind))
+            for row in self.rows:
+                if row.kind == kind:
+                    self.progress.step(f"round {rnd + 1}: {row.name}")
+                    self.row(rnd, row, up)
+
+    def row(self, rnd, row, up):
+        def measure(server):
+            process, where = up[server]
+            sample = load(
+                process,
+                where,
+                row.connections,
+                duration=self.duration // row.turns,
+                warmup=self.duration // 20,
+                more=row.options,
+            )
+            return sample["cpu_us"]
+
+        self.in_turns(rnd, row.bench, row.case, up, row.turns, measure)
+
+    def http(self, rnd, servers):
+        self.progress.step(f"round {rnd + 1}: HTTP")
+        with contextlib.ExitStack() as stack:
+            up = self.up(stack, servers, "http", http_servers.serving)
+
+            def measure(server):
+                return http_servers.measure(up[server], self.duration)
+
+            self.in_turns(rnd, "http", http_servers.CASE, up, 2, measure)
 
     def round(self, rnd, servers, http):
-        for server in servers:
-            for kind in self.kinds(server):
-                if f"{server.title}, {kind}" not in self.failed:
-                    self.echo(rnd, server, kind)
-        for server in http:
-            self.http(rnd, server)
+        for kind in dict.fromkeys(row.kind for row in self.rows):
+            self.echo(rnd, kind, [s for s in servers if kind in s.kinds])
+        if http:
+            self.http(rnd, http)
 
 
 def run(rounds, duration, langs, only, notes):
@@ -143,10 +168,8 @@ def run(rounds, duration, langs, only, notes):
     http = [
         s for s in http_servers.SERVERS if s.lang in langs and with_http
     ]
-    progress = table.Progress(0)
+    progress = table.Progress((len(rows) + bool(http)) * rounds)
     running = Run(rows, duration, progress, notes)
-    steps = sum(len(running.kinds(server)) for server in servers)
-    progress.total = (steps + len(http)) * rounds
     for rnd in range(rounds):
         running.round(rnd, servers, http)
     progress.end()
