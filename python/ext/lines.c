@@ -7,8 +7,6 @@ typedef struct lines {
     size_t limit;
 } lines;
 
-enum { LIMIT = 65536 };
-
 PyObject *
 bidepy_stream_lines(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                     PyObject *kwnames)
@@ -16,10 +14,8 @@ bidepy_stream_lines(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     static const char *const names[] = {"limit", NULL};
     static const bidepy_signature sig = {"lines", names, 0, 1};
     bidepy_state *st = bidepy_of(self);
-    PyObject *given[1];
-    size_t limit = LIMIT;
-    if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
-        (given[0] && bidepy_size(given[0], "limit", 1, &limit) < 0))
+    size_t limit;
+    if (bidepy_stream_size(&sig, args, nargs, kwnames, &limit) < 0)
         return NULL;
     lines *it = bidepy_alloc(st, st->type.lines, NULL);
     if (!it)
@@ -34,8 +30,6 @@ static PyObject *
 lines_anext(PyObject *self)
 {
     const lines *it = (lines *)self;
-    if (Py_IS_TYPE(it->stream, it->st->type.tls_stream))
-        return bidepy_tls_stream_next_line(it->stream, it->limit);
     return bidepy_stream_next_line(it->stream, it->limit);
 }
 

@@ -2,8 +2,6 @@
  * which it buffers. */
 #include "stream.h"
 
-enum { CHUNK = 65536 };
-
 static bide_stream *
 core(const void *self)
 {
@@ -33,10 +31,8 @@ bidepy_stream_try_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     static const char *const names[] = {"max", NULL};
     static const bidepy_signature sig = {"try_read", names, 0, 1};
-    PyObject *given[1];
-    size_t max = CHUNK, n, len;
-    if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
-        (given[0] && bidepy_size(given[0], "max", 1, &max) < 0) ||
+    size_t max, n, len;
+    if (bidepy_stream_size(&sig, args, nargs, kwnames, &max) < 0 ||
         check(self) < 0)
         return NULL;
     int rc = bide_stream_try_read(core(self), max, &n);

@@ -18,6 +18,7 @@ bidepy_stream_new(bidepy_state *st, bide_stream *s)
         return NULL;
     }
     self->stream = s;
+    self->reads = &bidepy_stream_reads;
     self->weakrefs = NULL;
     PyObject_GC_Track(self);
     return (PyObject *)self;

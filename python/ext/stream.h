@@ -5,9 +5,19 @@
 
 #include "bidepy.h"
 
+/** What reading is for a kind of stream: its operations, and the bytes that are
+ * there for them. */
+typedef struct bidepy_reads {
+    const bidepy_op_kind *some, *next, *exact, *peek, *until, *line, *next_line,
+        *into;
+    const char *(*data)(const bidepy_op *op, size_t *len);
+    void (*consume)(const bidepy_op *op, size_t n);
+} bidepy_reads;
+
 typedef struct bidepy_stream {
     BIDEPY_HEAD
     bide_stream *stream;
+    const bidepy_reads *reads;
     PyObject *weakrefs;
 } bidepy_stream;
 
@@ -44,9 +54,6 @@ typedef struct bidepy_probes {
 int bidepy_keepalive(PyObject *value, bidepy_probes *out);
 int bidepy_keepalive_set(bide_stream *s, const bidepy_probes *p);
 
-/** New bytes: a separator, 1 to 64 bytes of anything bytes-like. */
-PyObject *bidepy_stream_separator(PyObject *value);
-
 /** New operation on the buffer `op->arg`; its view lies in `op->word` from
  * bidepy_stream_view on, and goes with bidepy_stream_unview, the `release`. */
 PyObject *bidepy_stream_buffered(PyObject *self, const bidepy_op_kind *kind,
@@ -54,7 +61,24 @@ PyObject *bidepy_stream_buffered(PyObject *self, const bidepy_op_kind *kind,
 Py_buffer *bidepy_stream_view(bidepy_op *op, int flags);
 void bidepy_stream_unview(bidepy_op *op);
 
-/* Methods: reader.c, writer.c. */
+/** The one optional argument of `sig`, a size of at least 1; 65536 without it.
+ * -1 with an exception. */
+int bidepy_stream_size(const bidepy_signature *sig, PyObject *const *args,
+                       Py_ssize_t nargs, PyObject *kwnames, size_t *out);
+
+/* What the operations of both kinds share: reads.c. */
+extern const bidepy_reads bidepy_stream_reads;
+PyObject *bidepy_exact_fail(bidepy_op *op, int status);
+PyObject *bidepy_until_fail(bidepy_op *op, int status);
+PyObject *bidepy_line_fail(bidepy_op *op, int status);
+PyObject *bidepy_next_line_fail(bidepy_op *op, int status);
+PyObject *bidepy_peek_finish(bidepy_op *op);
+PyObject *bidepy_peek_fail(bidepy_op *op, int status);
+/** The buffer of read_into(), not empty; NULL with an exception. */
+Py_buffer *bidepy_into_view(bidepy_op *op);
+PyObject *bidepy_into_finish(bidepy_op *op);
+
+/* Methods: reads.c, writer.c. */
 PyObject *bidepy_stream_read(PyObject *self, PyObject *const *args,
                              Py_ssize_t nargs, PyObject *kwnames);
 PyObject *bidepy_stream_read_exact(PyObject *self, PyObject *n);
@@ -99,8 +123,7 @@ extern const char bidepy_doc_sendfile[];
 PyObject *bidepy_stream_sendfile(PyObject *self, PyObject *const *args,
                                  Py_ssize_t nargs, PyObject *kwnames);
 
-/* Of a TLSStream: tls_reader.c, tls_python.c */
-PyObject *bidepy_tls_stream_next_line(PyObject *self, size_t limit);
+/* To TLS: tls_python.c */
 PyObject *bidepy_stream_start_tls(PyObject *self, PyObject *args,
                                   PyObject *kwargs);
 PyObject *bidepy_stream_tls(PyObject *self, void *closure);

@@ -49,10 +49,8 @@ bidepy_tls_stream_try_read(PyObject *self, PyObject *const *args,
     static const char *const names[] = {"max", NULL};
     static const bidepy_signature sig = {"try_read", names, 0, 1};
     bidepy_tls_stream *s = of(self);
-    PyObject *given[1];
-    size_t max = CHUNK;
-    if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
-        (given[0] && bidepy_size(given[0], "max", 1, &max) < 0) ||
+    size_t max;
+    if (bidepy_stream_size(&sig, args, nargs, kwnames, &max) < 0 ||
         check(self) < 0)
         return NULL;
     if (s->reader)

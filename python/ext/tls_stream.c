@@ -32,6 +32,7 @@ new_stream(bidepy_state *st)
         return NULL;
     memset((char *)s + sizeof(bidepy_object), 0,
            sizeof *s - sizeof(bidepy_object));
+    s->base.reads = &bidepy_tls_reads;
     bide_site nowhere = {NULL, 0};
     if (bide_event_new("TLS handshake", nowhere, &s->turned) ||
         bide_semaphore_new(1, true, "TLS writers", nowhere, &s->turn)) {
@@ -392,24 +393,8 @@ PyDoc_STRVAR(doc_tls_stream,
              "ssl.SSLEOFError: something may be missing.");
 
 static PyMethodDef methods[] = {
-    {"read", BIDEPY_METHOD(bidepy_tls_stream_read),
-     METH_FASTCALL | METH_KEYWORDS,
-     "read($self, /, max=65536)\n--\n\nAs Stream.read()."},
-    {"read_exact", bidepy_tls_stream_read_exact, METH_O,
-     "read_exact($self, n, /)\n--\n\nAs Stream.read_exact()."},
-    {"read_until", BIDEPY_METHOD(bidepy_tls_stream_read_until),
-     METH_FASTCALL | METH_KEYWORDS,
-     "read_until($self, /, separator, limit=65536)\n--\n\n"
-     "As Stream.read_until()."},
-    {"read_line", BIDEPY_METHOD(bidepy_tls_stream_read_line),
-     METH_FASTCALL | METH_KEYWORDS,
-     "read_line($self, /, limit=65536)\n--\n\nAs Stream.read_line()."},
-    {"read_into", bidepy_tls_stream_read_into, METH_O,
-     "read_into($self, buffer, /)\n--\n\nAs Stream.read_into()."},
     {"write", bidepy_tls_stream_write, METH_O,
      "write($self, data, /)\n--\n\nAs Stream.write()."},
-    {"peek", bidepy_tls_stream_peek, METH_O,
-     "peek($self, n, /)\n--\n\nAs Stream.peek()."},
     {"try_read", BIDEPY_METHOD(bidepy_tls_stream_try_read),
      METH_FASTCALL | METH_KEYWORDS,
      "try_read($self, /, max=65536)\n--\n\nAs Stream.try_read()."},
@@ -441,8 +426,6 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, tls_traverse},
     {Py_tp_clear, tls_clear},
     {Py_tp_repr, tls_repr},
-    {Py_am_aiter, PyObject_SelfIter},
-    {Py_am_anext, bidepy_tls_stream_anext},
     {Py_tp_methods, methods},
     {Py_tp_getset, getters},
     {0, NULL},

@@ -122,19 +122,11 @@ void bidepy_tls_leave(bidepy_op *op);
 /** Raises what ended the reading. Returns BIDE_EHOST. */
 int bidepy_tls_broken(bidepy_tls_stream *s);
 
-/* Methods: tls_reader.c, tls_writer.c, tls_nowait.c, tls_python.c. */
+extern const bidepy_reads bidepy_tls_reads; /* tls_reader.c */
+
+/* Methods: tls_writer.c, tls_nowait.c, tls_python.c. */
 PyObject *bidepy_tls_stream_sendfile(PyObject *self, PyObject *args,
                                      PyObject *kwargs);
-PyObject *bidepy_tls_stream_read(PyObject *self, PyObject *const *args,
-                                 Py_ssize_t nargs, PyObject *kwnames);
-PyObject *bidepy_tls_stream_read_exact(PyObject *self, PyObject *n);
-PyObject *bidepy_tls_stream_read_until(PyObject *self, PyObject *const *args,
-                                       Py_ssize_t nargs, PyObject *kwnames);
-PyObject *bidepy_tls_stream_read_line(PyObject *self, PyObject *const *args,
-                                      Py_ssize_t nargs, PyObject *kwnames);
-PyObject *bidepy_tls_stream_read_into(PyObject *self, PyObject *buffer);
-PyObject *bidepy_tls_stream_anext(PyObject *self);
-PyObject *bidepy_tls_stream_peek(PyObject *self, PyObject *n);
 PyObject *bidepy_tls_stream_try_read(PyObject *self, PyObject *const *args,
                                      Py_ssize_t nargs, PyObject *kwnames);
 PyObject *bidepy_tls_stream_write_many(PyObject *self, PyObject *buffers);

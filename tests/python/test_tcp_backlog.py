@@ -296,7 +296,7 @@ def test_tcp_peek_takes_nothing():
         assert await b.peek(100) == b" / HTTP"
         assert await read_all(b) == b" / HTTP"
         assert await b.peek(1) == b""
-        with pytest.raises(ValueError, match="n must be at least 1"):
+        with pytest.raises(ValueError, match="n must be at least 1, not 0"):
             b.peek(0)
 
     with_pair(test)

@@ -267,7 +267,6 @@ def test_tls_accept_makes_the_handshake_when_used():
 @with_pair()
 async def test_tls_reads_as_a_stream_does(client, server):
     await server.write(b"one\ntwo\nthree|four, and the rest")
-    assert await client.peek(3) == b"one"
     assert await client.read_line() == b"one\n"
     lines = client.lines()
     assert await anext(lines) == b"two\n"
@@ -289,10 +288,21 @@ async def test_tls_reads_as_a_stream_does(client, server):
     with pytest.raises(bide.IncompleteReadError) as caught:
         await client.read_exact(200)
     assert caught.value.partial == b"x" * 100
-    assert await client.peek(200) == b"x" * 100
     assert await client.read_line() == b"x" * 100
     assert await client.read() == b""
     assert [line async for line in client.lines()] == []
+
+
+@with_pair()
+async def test_tls_peek_takes_nothing(client, server):
+    await server.write(b"GET / HTTP")
+    assert [await client.peek(n) for n in (3, 5)] == [b"GET", b"GET /"]
+    assert await client.read_exact(3) == b"GET"
+    await server.shutdown()
+    assert await client.peek(100) == b" / HTTP" == await client.read()
+    assert await client.peek(1) == b""
+    with pytest.raises(ValueError, match="n must be at least 1, not 0"):
+        client.peek(0)
 
 
 @with_pair()
