@@ -32,10 +32,8 @@ bidelua_udp_checkaddress(lua_State *L, int arg, bide_sockaddr *out)
     luaL_argcheck(L, lua_type(L, arg) == LUA_TSTRING, arg,
                   "an address is needed: a bide.address, or a host and a port");
     const char *host = bidelua_checktext(L, arg);
-    lua_Integer port = luaL_checkinteger(L, arg + 1);
-    luaL_argcheck(L, port >= 1 && port <= 65535, arg + 1,
-                  "the port must be 1 to 65535");
-    luaL_argcheck(L, bide_sockaddr_parse(host, (int)port, out) == 0, arg,
+    int port = bidelua_checkport(L, arg + 1, 1);
+    luaL_argcheck(L, bide_sockaddr_parse(host, port, out) == 0, arg,
                   "the host of an address must be numeric; use bide.resolve");
 }
 

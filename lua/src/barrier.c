@@ -10,15 +10,12 @@ check_barrier(lua_State *L)
 static int
 make(lua_State *L)
 {
-    lua_Integer parties = luaL_checkinteger(L, 1);
-
-    luaL_argcheck(L, parties >= 1, 1, "at least one party");
+    size_t parties = bidelua_checksize(L, 1, "parties", 1);
     bidelua_sync_args a = bidelua_sync_read(L, 2);
     bidelua_sync *s = bidelua_sync_new(L, BIDELUA_BARRIER, &a);
-    bidelua_require(L,
-                    bide_barrier_new((size_t)parties, a.name, a.site,
-                                     (bide_barrier **)&s->core),
-                    "bide.barrier");
+    bidelua_require(
+        L, bide_barrier_new(parties, a.name, a.site, (bide_barrier **)&s->core),
+        "bide.barrier");
     return 1;
 }
 

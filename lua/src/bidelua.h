@@ -52,6 +52,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "arguments.h"
+
 #if LUA_VERSION_RELEASE_NUM < 50403
 #error "Lua 5.4.3 or later is needed: __close must be able to yield"
 #endif
@@ -468,27 +470,10 @@ void bidelua_interrupt_begin(bidelua_runtime *rt);
 void bidelua_interrupt_end(bidelua_runtime *rt);
 bool bidelua_interrupt_taken(void);
 
-/* -- small helpers -------------------------------------------------------- */
-
-/** Seconds (a number >= 0; math.huge: for ever) as ns; raises otherwise. */
-int64_t bidelua_checkseconds(lua_State *L, int arg);
-
-/** A string at `arg` without zeros, as the system's names are: raises
- * otherwise. */
-const char *bidelua_checktext(lua_State *L, int arg);
-
 /** The point `ns` from now on the loop's clock. */
 int64_t bidelua_deadline(bide_loop *l, int64_t ns);
 
 /** Where the function at `level` (1: the caller) stands. Kept. */
 bide_site bidelua_site(lua_State *L, bidelua_state *S, int level);
-
-/** The name given at `arg`, as a string or as the field of an options table,
- * or NULL. Pushes it or nil: to be kept as a user value of the object. */
-const char *bidelua_optname(lua_State *L, int arg);
-
-/** Raises unless every key of the table at `arg` is in `known`, which ends
- * with NULL. */
-void bidelua_checkoptions(lua_State *L, int arg, const char *const *known);
 
 #endif

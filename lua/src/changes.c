@@ -148,9 +148,8 @@ changes_next(lua_State *L)
 static int
 changes_recv_many(lua_State *L)
 {
-    lua_Integer limit = luaL_optinteger(L, 2, MANY);
-    luaL_argcheck(L, limit >= 1, 2, "the limit must be at least 1");
-    return recv(L, "changes:recv_many", (size_t)limit, push_all, recv_done);
+    size_t limit = bidelua_optsize(L, 2, "limit", 1, MANY);
+    return recv(L, "changes:recv_many", limit, push_all, recv_done);
 }
 
 /* -- closing -------------------------------------------------------------- */

@@ -282,21 +282,18 @@ channel_recv_many(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_channel *h = check(L);
-    lua_Integer limit = luaL_optinteger(L, 2, MANY);
-    luaL_argcheck(L, limit >= 1, 2, "the limit must be at least 1");
+    size_t limit = bidelua_optsize(L, 2, "limit", 1, MANY);
     if (limit > MANY_MOST)
         limit = MANY_MOST;
     lua_settop(L, 3);
     bidelua_task *t =
         blocks(S) ? NULL : bidelua_enter(L, S, "channel:recv_many");
-    bide_value *values =
-        lua_newuserdatauv(L, (size_t)limit * sizeof *values, 0);
+    bide_value *values = lua_newuserdatauv(L, limit * sizeof *values, 0);
     lua_insert(L, 3);
     if (!t)
-        return recv_many_blocking(L, h, values, (size_t)limit);
+        return recv_many_blocking(L, h, values, limit);
     refuse_timeout(L, 4);
-    int r = bide_channel_recv_many(h->conduit->core, &t->wait, values,
-                                   (size_t)limit);
+    int r = bide_channel_recv_many(h->conduit->core, &t->wait, values, limit);
     return bidelua_await(L, t, r, recv_many_done);
 }
 
@@ -420,9 +417,7 @@ new_channel(lua_State *L)
         luaL_argerror(L, 1,
                       "a capacity is needed; "
                       "bide.unbounded_channel() has none");
-    lua_Integer capacity = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, capacity >= 1, 1, "the capacity must be at least 1");
-    return make(L, (size_t)capacity, 2);
+    return make(L, bidelua_checksize(L, 1, "capacity", 1), 2);
 }
 
 /* bide.unbounded_channel([name]) */

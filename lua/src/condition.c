@@ -76,10 +76,7 @@ notify(lua_State *L, size_t n, const char *what)
 static int
 condition_notify(lua_State *L)
 {
-    lua_Integer n = luaL_optinteger(L, 2, 1);
-
-    luaL_argcheck(L, n >= 0, 2, "a number of tasks >= 0");
-    return notify(L, (size_t)n, "condition:notify");
+    return notify(L, bidelua_optsize(L, 2, "n", 0, 1), "condition:notify");
 }
 
 static int

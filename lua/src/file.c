@@ -184,8 +184,7 @@ file_pwrite(lua_State *L)
     bidelua_file *f = check(L);
     size_t len;
     const char *data = luaL_checklstring(L, 2, &len);
-    lua_Integer offset = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, offset >= 0, 3, "the offset must not be negative");
+    int64_t offset = (int64_t)bidelua_checksize(L, 3, "offset", 0);
     bidelua_task *t = bidelua_enter(L, S, "file:pwrite");
     return bidelua_await(L, t,
                          bide_file_pwrite(f->core, data, len, offset, &t->wait),
@@ -208,13 +207,11 @@ file_pread(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_file *f = check(L);
-    lua_Integer n = luaL_checkinteger(L, 2), offset = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, n >= 0, 2, "a number of bytes must not be negative");
-    luaL_argcheck(L, offset >= 0, 3, "the offset must not be negative");
+    size_t n = bidelua_checksize(L, 2, "n", 0);
+    int64_t offset = (int64_t)bidelua_checksize(L, 3, "offset", 0);
     bidelua_task *t = bidelua_enter(L, S, "file:pread");
     bidelua_fs_prepare(L, bidelua_fs_pushstring);
-    return bidelua_await(L, t,
-                         bide_file_pread(f->core, (size_t)n, offset, &t->wait),
+    return bidelua_await(L, t, bide_file_pread(f->core, n, offset, &t->wait),
                          pread_done);
 }
 
@@ -250,8 +247,9 @@ file_truncate(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_file *f = check(L);
-    lua_Integer size = luaL_optinteger(L, 2, bide_file_position(f->core));
-    luaL_argcheck(L, size >= 0, 2, "the size must not be negative");
+    int64_t size = lua_isnoneornil(L, 2)
+                       ? bide_file_position(f->core)
+                       : (int64_t)bidelua_checksize(L, 2, "size", 0);
     bidelua_task *t = bidelua_enter(L, S, "file:truncate");
     return bidelua_await(L, t, bide_file_truncate(f->core, size, &t->wait),
                          self_done);

@@ -95,9 +95,8 @@ line_done(lua_State *L, bidelua_task *t, int status)
 static int
 read_count(lua_State *L, bidelua_task *t)
 {
-    lua_Integer n = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, n >= 0, 2, "a number of bytes must not be negative");
-    int r = bide_file_read_exact(core_of(L), (size_t)n, &t->wait);
+    size_t n = bidelua_checksize(L, 2, "n", 0);
+    int r = bide_file_read_exact(core_of(L), n, &t->wait);
     return bidelua_await(L, t, r, n ? bytes_done : all_done);
 }
 
@@ -141,12 +140,11 @@ bidelua_file_readsome(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_check(L, S, 1, BIDELUA_FILE);
-    lua_Integer max = luaL_optinteger(L, 2, SOME);
-    luaL_argcheck(L, max >= 1, 2, "at least 1 byte must be asked for");
+    size_t max = bidelua_optsize(L, 2, "max", 1, SOME);
     lua_settop(L, 2);
     lua_pushnil(L);
     bidelua_task *t = bidelua_enter(L, S, "file:readsome");
-    int r = bide_file_read(core_of(L), (size_t)max, &t->wait);
+    int r = bide_file_read(core_of(L), max, &t->wait);
     return bidelua_await(L, t, r, bytes_done);
 }
 

@@ -1,6 +1,5 @@
 /* The module: one bidelua_state for each Lua universe, the types, and the
  * helpers that need nothing but them. */
-#include <math.h>
 #include <string.h>
 
 #include "bidelua.h"
@@ -82,39 +81,7 @@ bidelua_unanchor(bidelua_state *S, int slot)
     S->free_slot = slot;
 }
 
-/* -- arguments ------------------------------------------------------------ */
-
-/* An option's value lies at the top of the stack, not among the arguments. */
-static void
-refuse_seconds(lua_State *L, int arg)
-{
-    if (arg > 0)
-        luaL_argerror(L, arg, "seconds must be a number >= 0");
-    luaL_error(L, "an option in seconds must be a number >= 0, got %s",
-               luaL_tolstring(L, arg, NULL));
-}
-
-const char *
-bidelua_checktext(lua_State *L, int arg)
-{
-    size_t n;
-    const char *text = luaL_checklstring(L, arg, &n);
-
-    luaL_argcheck(L, strlen(text) == n, arg, "it must not contain zeros");
-    return text;
-}
-
-int64_t
-bidelua_checkseconds(lua_State *L, int arg)
-{
-    lua_Number s = arg > 0 ? luaL_checknumber(L, arg) : lua_tonumber(L, arg);
-
-    if (!(s >= 0) || !lua_isnumber(L, arg))
-        refuse_seconds(L, arg);
-    if (s >= 9.2e9) /* 292 years: what int64_t ns hold */
-        return BIDE_FOREVER;
-    return (int64_t)ceil(s * 1e9);
-}
+/* -- moments and places --------------------------------------------------- */
 
 int64_t
 bidelua_deadline(bide_loop *l, int64_t ns)
@@ -150,49 +117,6 @@ bidelua_site(lua_State *L, bidelua_state *S, int level)
     site.file = S->site_file;
     site.line = ar.currentline;
     return site;
-}
-
-const char *
-bidelua_optname(lua_State *L, int arg)
-{
-    if (lua_type(L, arg) == LUA_TTABLE) {
-        if (lua_getfield(L, arg, "name") != LUA_TNIL &&
-            lua_type(L, -1) != LUA_TSTRING)
-            luaL_error(L, "option 'name' must be a string, not a %s",
-                       luaL_typename(L, -1));
-    } else if (lua_isnoneornil(L, arg)) {
-        lua_pushnil(L);
-    } else {
-        luaL_checktype(L, arg, LUA_TSTRING);
-        lua_pushvalue(L, arg);
-    }
-    return lua_tostring(L, -1);
-}
-
-static bool
-is_known(const char *key, const char *const *known)
-{
-    for (; *known; known++)
-        if (key && strcmp(key, *known) == 0)
-            return true;
-    return false;
-}
-
-void
-bidelua_checkoptions(lua_State *L, int arg, const char *const *known)
-{
-    luaL_checktype(L, arg, LUA_TTABLE);
-    lua_pushnil(L);
-    while (lua_next(L, arg)) {
-        lua_pop(L, 1);
-        const char *key =
-            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-        if (!is_known(key, known)) {
-            const char *shown = luaL_tolstring(L, -1, NULL);
-            luaL_argerror(L, arg,
-                          lua_pushfstring(L, "unknown option '%s'", shown));
-        }
-    }
 }
 
 /* -- opening -------------------------------------------------------------- */

@@ -40,11 +40,10 @@ bidelua_stream_peek(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_stream *s = bidelua_stream_check(L);
-    lua_Integer n = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, n >= 1, 2, "at least 1 byte must be asked for");
+    size_t n = bidelua_checksize(L, 2, "n", 1);
     lua_settop(L, 2);
     bidelua_task *t = bidelua_enter(L, S, "stream:peek");
-    int r = bide_stream_read_exact(s->core, (size_t)n, &t->wait);
+    int r = bide_stream_read_exact(s->core, n, &t->wait);
     return bidelua_await(L, t, r, peek_done);
 }
 
@@ -52,11 +51,9 @@ int
 bidelua_stream_try_read(lua_State *L)
 {
     bidelua_stream *s = bidelua_stream_check(L);
-    lua_Integer max = luaL_optinteger(L, 2, SOME);
-    luaL_argcheck(L, max >= 1, 2, "at least 1 byte must be asked for");
+    size_t n, len, max = bidelua_optsize(L, 2, "max", 1, SOME);
     bidelua_task *t = bidelua_current(L, bidelua_self(L), "stream:try_read");
-    size_t n, len;
-    int status = bide_stream_try_read(s->core, (size_t)max, &n);
+    int status = bide_stream_try_read(s->core, max, &n);
     if (status < 0)
         return bidelua_io_failed(L, t, status);
     if (n == 0)

@@ -149,13 +149,9 @@ read_options(lua_State *L, bidelua_state *S, int arg, run_options *o)
     bidelua_reports_read(L, S, arg, &o->loop);
     if (!given)
         return;
-    lua_getfield(L, arg, "stats");
-    o->loop.stats = lua_toboolean(L, -1);
-    lua_getfield(L, arg, "virtual_clock");
-    o->loop.virtual_clock = lua_toboolean(L, -1);
-    if (lua_getfield(L, arg, "signals") != LUA_TNIL)
-        o->signals = lua_toboolean(L, -1);
-    lua_pop(L, 3);
+    o->loop.stats = bidelua_optionflag(L, arg, "stats", false);
+    o->loop.virtual_clock = bidelua_optionflag(L, arg, "virtual_clock", false);
+    o->signals = bidelua_optionflag(L, arg, "signals", true);
     o->loop.seed = (uint64_t)integer_field(L, arg, "seed");
     lua_Integer threads = integer_field(L, arg, "threads");
     luaL_argcheck(L, threads >= 0 && threads <= 100000, arg,

@@ -11,10 +11,7 @@ check_semaphore(lua_State *L)
 static size_t
 check_count(lua_State *L, int arg)
 {
-    lua_Integer n = luaL_optinteger(L, arg, 1);
-
-    luaL_argcheck(L, n >= 1, arg, "at least one permit");
-    return (size_t)n;
+    return bidelua_optsize(L, arg, "n", 1, 1);
 }
 
 /* (permits, [name or {name=, bounded=}]) */
@@ -22,20 +19,15 @@ static int
 make(lua_State *L)
 {
     static const char *const known[] = {"name", "bounded", NULL};
-    lua_Integer permits = luaL_checkinteger(L, 1);
-    bool bounded = false;
+    size_t permits = bidelua_checksize(L, 1, "permits", 0);
 
-    luaL_argcheck(L, permits >= 0, 1, "permits must be >= 0");
-    if (lua_istable(L, 2)) {
+    if (lua_istable(L, 2))
         bidelua_checkoptions(L, 2, known);
-        lua_getfield(L, 2, "bounded");
-        bounded = lua_toboolean(L, -1);
-        lua_pop(L, 1);
-    }
+    bool bounded = bidelua_optionflag(L, 2, "bounded", false);
     bidelua_sync_args a = bidelua_sync_read(L, 2);
     bidelua_sync *s = bidelua_sync_new(L, BIDELUA_SEMAPHORE, &a);
     bidelua_require(L,
-                    bide_semaphore_new((size_t)permits, bounded, a.name, a.site,
+                    bide_semaphore_new(permits, bounded, a.name, a.site,
                                        (bide_semaphore **)&s->core),
                     "bide.semaphore");
     return 1;

@@ -63,9 +63,7 @@ read_options(lua_State *L, bidelua_state *S, int arg, bidelua_spawn *o)
     static const char *const known[] = {"name", "token", "background", NULL};
 
     bidelua_checkoptions(L, arg, known);
-    lua_getfield(L, arg, "background");
-    o->background = lua_toboolean(L, -1);
-    lua_pop(L, 1);
+    o->background = bidelua_optionflag(L, arg, "background", false);
     if (bidelua_optname(L, arg)) {
         lua_insert(L, arg + 1);
         o->name = arg + 1;

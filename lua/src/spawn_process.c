@@ -52,49 +52,35 @@ text_option(lua_State *L, const char *name)
 
 /* -- numbers -------------------------------------------------------------- */
 
-static bool
-number_option(lua_State *L, const char *name, lua_Integer most, unsigned *out)
+/* 0 unless it is given, which is `flag` then. */
+static unsigned
+number_option(lua_State *L, const char *name, lua_Integer most, unsigned flag,
+              bide_process_options *o)
 {
-    int whole = 1;
-    lua_Integer n = 0;
-    bool there = lua_getfield(L, TABLE, name) != LUA_TNIL;
+    lua_Integer n = bidelua_optioninteger(L, TABLE, name, most, -1);
 
-    if (there)
-        n = lua_tointegerx(L, -1, &whole);
-    lua_pop(L, 1);
-    if (!whole || n < 0 || n > most)
-        luaL_error(L, "option '%s' must be a whole number from 0 to %I", name,
-                   (LUAI_UACINT)most);
-    *out = (unsigned)n;
-    return there;
+    if (n < 0)
+        return 0;
+    o->flags |= flag;
+    return (unsigned)n;
 }
 
 static unsigned
 flag_option(lua_State *L, const char *name, unsigned flag)
 {
-    lua_getfield(L, TABLE, name);
-    bool set = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return set ? flag : 0;
+    return bidelua_optionflag(L, TABLE, name, false) ? flag : 0;
 }
 
 static void
 read_numbers(lua_State *L, bide_process_options *o)
 {
-    unsigned rows, columns;
-
     o->flags |= flag_option(L, "new_session", BIDE_PROCESS_SESSION);
     o->flags |= flag_option(L, "new_group", BIDE_PROCESS_GROUP);
-    if (number_option(L, "umask", 0777, &o->umask))
-        o->flags |= BIDE_PROCESS_UMASK;
-    if (number_option(L, "uid", 0xfffffffe, &o->uid))
-        o->flags |= BIDE_PROCESS_UID;
-    if (number_option(L, "gid", 0xfffffffe, &o->gid))
-        o->flags |= BIDE_PROCESS_GID;
-    number_option(L, "rows", 0xffff, &rows);
-    number_option(L, "columns", 0xffff, &columns);
-    o->rows = (unsigned short)rows;
-    o->columns = (unsigned short)columns;
+    o->umask = number_option(L, "umask", 0777, BIDE_PROCESS_UMASK, o);
+    o->uid = number_option(L, "uid", 0xfffffffe, BIDE_PROCESS_UID, o);
+    o->gid = number_option(L, "gid", 0xfffffffe, BIDE_PROCESS_GID, o);
+    o->rows = (unsigned short)number_option(L, "rows", 0xffff, 0, o);
+    o->columns = (unsigned short)number_option(L, "columns", 0xffff, 0, o);
 }
 
 /* -- the command ---------------------------------------------------------- */

@@ -114,10 +114,9 @@ stream_readsome(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     bidelua_stream *s = bidelua_stream_check(L);
-    lua_Integer max = luaL_optinteger(L, 2, SOME);
-    luaL_argcheck(L, max >= 1, 2, "at least 1 byte must be asked for");
+    size_t max = bidelua_optsize(L, 2, "max", 1, SOME);
     bidelua_task *t = bidelua_enter(L, S, "stream:readsome");
-    int r = bide_stream_read(s->core, (size_t)max, &t->wait);
+    int r = bide_stream_read(s->core, max, &t->wait);
     return bidelua_await(L, t, r, some_done);
 }
 
@@ -191,22 +190,19 @@ all_done(lua_State *L, bidelua_task *t, int status)
 static int
 read_exactly(lua_State *L, bide_stream *core, bidelua_task *t)
 {
-    lua_Integer n = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, n >= 0, 2, "a number of bytes must not be negative");
+    size_t n = bidelua_checksize(L, 2, "n", 0);
     if (n == 0) {
         lua_pushliteral(L, "");
         return 1;
     }
-    int r = bide_stream_read_exact(core, (size_t)n, &t->wait);
+    int r = bide_stream_read_exact(core, n, &t->wait);
     return bidelua_await(L, t, r, exact_done);
 }
 
 static size_t
 check_limit(lua_State *L, int arg)
 {
-    lua_Integer limit = luaL_optinteger(L, arg, LINE_MOST);
-    luaL_argcheck(L, limit >= 1, arg, "the limit must be at least 1");
-    return (size_t)limit;
+    return bidelua_optsize(L, arg, "limit", 1, LINE_MOST);
 }
 
 /* Reads as the format at index 2 says; the stack is laid out. */

@@ -35,6 +35,11 @@ bidelua_stream_check(lua_State *L)
  * raises, for cancellation and the mistakes of the program. */
 int bidelua_io_failed(lua_State *L, bidelua_task *t, int status);
 
+/* nil, "connect to localhost port 80: connection refused", "ECONNREFUSED"; host
+ * and port are at stack indices 1 and 2. Or it raises, as above. */
+int bidelua_tcp_failed(lua_State *L, bidelua_task *t, int status,
+                       const char *what);
+
 /* The options of connections, {nodelay = true, keepalive = seconds}, in the
  * table at `arg` (nil: none): checked, and set. `serving`: those of serve are
  * there too. */

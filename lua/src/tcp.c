@@ -4,22 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int
-check_port(lua_State *L, int arg, int least)
-{
-    if (lua_isnoneornil(L, arg))
-        luaL_argerror(L, arg, "a port is needed, as a number of its own");
-    lua_Integer port = luaL_checkinteger(L, arg);
-    luaL_argcheck(L, port >= least && port <= 65535, arg,
-                  least ? "the port must be 1 to 65535"
-                        : "the port must be 0 (a free one) to 65535");
-    return (int)port;
-}
-
-/* nil, "connect to localhost port 80: connection refused", "ECONNREFUSED";
- * host and port are at stack indices 1 and 2. */
-static int
-failed(lua_State *L, bidelua_task *t, int status, const char *what)
+int
+bidelua_tcp_failed(lua_State *L, bidelua_task *t, int status, const char *what)
 {
     if (status == BIDE_ECANCELED || status == BIDE_EWRONGLOOP ||
         status == BIDE_EINVALID || status == BIDE_EFORKED)
@@ -33,37 +19,10 @@ failed(lua_State *L, bidelua_task *t, int status, const char *what)
     return 3;
 }
 
-/* Pushes an option of the table at `arg`, if there is one. */
-static bool
-has_option(lua_State *L, int arg, const char *name)
-{
-    if (!lua_istable(L, arg)) {
-        lua_pushnil(L);
-        return false;
-    }
-    return lua_getfield(L, arg, name) != LUA_TNIL;
-}
-
-static bool
-option_bool(lua_State *L, int arg, const char *name, bool otherwise)
-{
-    bool b = has_option(L, arg, name) ? lua_toboolean(L, -1) : otherwise;
-    lua_pop(L, 1);
-    return b;
-}
-
 static int
 option_int(lua_State *L, int arg, const char *name, int most)
 {
-    int ok = 1;
-    lua_Integer i = 0;
-    if (has_option(L, arg, name))
-        i = lua_tointegerx(L, -1, &ok);
-    if (!ok || i < 0 || i > most)
-        luaL_error(L, "option '%s' must be a whole number from 0 to %d", name,
-                   most);
-    lua_pop(L, 1);
-    return (int)i;
+    return (int)bidelua_optioninteger(L, arg, name, most, 0);
 }
 
 void
@@ -97,7 +56,7 @@ bidelua_stream_configure(lua_State *L, int arg, bidelua_stream *s)
     unsigned interval =
         (unsigned)option_int(L, arg, "keepalive_interval", 32767);
     unsigned count = (unsigned)option_int(L, arg, "keepalive_count", 127);
-    if (has_option(L, arg, "nodelay"))
+    if (bidelua_hasoption(L, arg, "nodelay"))
         bide_tcp_nodelay(s->core, lua_toboolean(L, -1));
     lua_pop(L, 1);
     if (keepalive > 0 &&
@@ -114,7 +73,7 @@ static int
 all_failed(lua_State *L, bidelua_task *t, int status)
 {
     const char *report = lua_touserdata(L, 5);
-    int n = failed(L, t, status, "connect to");
+    int n = bidelua_tcp_failed(L, t, status, "connect to");
     if (strstr(report, "; ")) {
         lua_pushfstring(L, "%s (%s)", lua_tostring(L, -2), report);
         lua_replace(L, -3);
@@ -122,19 +81,11 @@ all_failed(lua_State *L, bidelua_task *t, int status)
     return n;
 }
 
-/* local_host, local_port and stagger; the string stays in the table. */
 static void
 connect_options(lua_State *L, int arg, bide_tcp_connect_options *o)
 {
-    bide_sockaddr a;
-    o->local_port = option_int(L, arg, "local_port", 65535);
-    if (has_option(L, arg, "local_host")) {
-        o->local_host = lua_tostring(L, -1);
-        if (!o->local_host || bide_sockaddr_parse(o->local_host, 0, &a) < 0)
-            luaL_error(L, "option 'local_host' must be a numeric address");
-    }
-    lua_pop(L, 1);
-    if (has_option(L, arg, "stagger")) {
+    bidelua_optionlocal(L, arg, &o->local_host, &o->local_port);
+    if (bidelua_hasoption(L, arg, "stagger")) {
         int64_t ns = bidelua_checkseconds(L, -1);
         o->stagger = ns < 1 ? 1 : ns > BIDE_FOREVER / 4 ? BIDE_FOREVER / 4 : ns;
     }
@@ -159,7 +110,7 @@ tcp_connect(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     const char *host = bidelua_checktext(L, 1);
-    int port = check_port(L, 2, 1);
+    int port = bidelua_checkport(L, 2, 1);
     luaL_argcheck(L, *host, 1, "a host name or address is needed");
     lua_settop(L, 3);
     bidelua_stream_checkoptions(L, 3, false);
@@ -179,7 +130,7 @@ static int
 listen_done(lua_State *L, bidelua_task *t, int status)
 {
     if (status < 0)
-        return failed(L, t, status, "listen on");
+        return bidelua_tcp_failed(L, t, status, "listen on");
     bidelua_listener *l = lua_touserdata(L, 4);
     l->core = t->wait.value.as.ptr;
     lua_settop(L, 4);
@@ -194,15 +145,15 @@ tcp_listen(lua_State *L)
         "keepalive", "keepalive_interval", "keepalive_count", NULL};
     bidelua_state *S = bidelua_self(L);
     const char *host = lua_isnoneornil(L, 1) ? "" : bidelua_checktext(L, 1);
-    int port = check_port(L, 2, 0);
+    int port = bidelua_checkport(L, 2, 0);
     lua_settop(L, 3);
     if (!lua_isnil(L, 3))
         bidelua_checkoptions(L, 3, known);
     bide_tcp_options o = {
         .backlog = option_int(L, 3, "backlog", 65535),
-        .reuse_port = option_bool(L, 3, "reuse_port", false),
-        .v6_only = option_bool(L, 3, "v6_only", false),
-        .delay = !option_bool(L, 3, "nodelay", true),
+        .reuse_port = bidelua_optionflag(L, 3, "reuse_port", false),
+        .v6_only = bidelua_optionflag(L, 3, "v6_only", false),
+        .delay = !bidelua_optionflag(L, 3, "nodelay", true),
         .keepalive = (unsigned)option_int(L, 3, "keepalive", 32767),
         .keepalive_interval =
             (unsigned)option_int(L, 3, "keepalive_interval", 32767),

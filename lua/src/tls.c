@@ -43,10 +43,7 @@ text_option(lua_State *L, const char *name)
 static bool
 flag_option(lua_State *L, const char *name)
 {
-    lua_getfield(L, 1, name);
-    bool on = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return on;
+    return bidelua_optionflag(L, 1, name, false);
 }
 
 /* The place of an option's text in a list; 0 when absent. */
@@ -316,25 +313,12 @@ bidelua_stream_handshake(lua_State *L)
 
 /* -- connect -------------------------------------------------------------- */
 
-static int
-failed(lua_State *L, bidelua_task *t, int status, const char *what)
-{
-    if (status == BIDE_ECANCELED || status == BIDE_EWRONGLOOP ||
-        status == BIDE_EINVALID || status == BIDE_EFORKED)
-        return bidelua_raise(L, t, status);
-    lua_pushnil(L);
-    lua_pushfstring(L, "%s %s port %d: %s", what, lua_tostring(L, 1),
-                    (int)lua_tointeger(L, 2), bide_strerror(status));
-    lua_pushstring(L, bide_error_name(status));
-    return 3;
-}
-
 /* Stack: host, port, options, context, the plain stream. */
 static int
 connect_done(lua_State *L, bidelua_task *t, int status)
 {
     if (status < 0)
-        return failed(L, t, status, "connect to");
+        return bidelua_tcp_failed(L, t, status, "connect to");
     client o;
     bidelua_stream *s = lua_touserdata(L, 5);
     s->core = t->wait.value.as.ptr;
@@ -374,10 +358,8 @@ tls_connect(lua_State *L)
     static const char *const known[] = {"context", "host", "session", NULL};
     bidelua_state *S = bidelua_self(L);
     const char *host = bidelua_checktext(L, 1);
-    lua_Integer port = luaL_checkinteger(L, 2);
+    int port = bidelua_checkport(L, 2, 1);
     luaL_argcheck(L, *host, 1, "a host name or address is needed");
-    luaL_argcheck(L, port >= 1 && port <= 65535, 2,
-                  "the port must be 1 to 65535");
     lua_settop(L, 3);
     if (!lua_isnil(L, 3))
         bidelua_checkoptions(L, 3, known);
@@ -386,7 +368,7 @@ tls_connect(lua_State *L)
         return given;
     bidelua_task *t = bidelua_enter(L, S, "bide.tls.connect");
     bidelua_stream_new(L, S);
-    return bidelua_await(L, t, bide_tcp_connect(host, (int)port, &t->wait),
+    return bidelua_await(L, t, bide_tcp_connect(host, port, &t->wait),
                          connect_done);
 }
 
@@ -403,7 +385,7 @@ listen_done(lua_State *L, bidelua_task *t, int status)
         status = bide_tls_serve(l->core, c->core);
     }
     if (status < 0)
-        return failed(L, t, status, "listen on");
+        return bidelua_tcp_failed(L, t, status, "listen on");
     lua_settop(L, 4);
     return 1;
 }
@@ -412,16 +394,14 @@ static int
 tls_listen(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
-    const char *host = luaL_optstring(L, 1, "");
-    lua_Integer port = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, port >= 0 && port <= 65535, 2,
-                  "the port must be 0 (a free one) to 65535");
+    const char *host = lua_isnoneornil(L, 1) ? "" : bidelua_checktext(L, 1);
+    int port = bidelua_checkport(L, 2, 0);
     luaL_argcheck(L, check_context(L, 3)->server, 3,
                   "a context of a server is needed: server = true");
     lua_settop(L, 3);
     bidelua_task *t = bidelua_enter(L, S, "bide.tls.listen");
     bidelua_new(L, S, BIDELUA_LISTENER, sizeof(bidelua_listener), 0);
-    return bidelua_await(L, t, bide_tcp_listen(host, (int)port, NULL, &t->wait),
+    return bidelua_await(L, t, bide_tcp_listen(host, port, NULL, &t->wait),
                          listen_done);
 }
 

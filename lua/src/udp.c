@@ -44,29 +44,6 @@ open_done(lua_State *L, bidelua_task *t, int status)
     return 1;
 }
 
-static int
-check_port(lua_State *L, lua_Integer least)
-{
-    if (lua_isnoneornil(L, PORT))
-        luaL_argerror(L, PORT, "a port is needed, as a number of its own");
-    lua_Integer port = luaL_checkinteger(L, PORT);
-    luaL_argcheck(L, port >= least && port <= 65535, PORT,
-                  least ? "the port must be 1 to 65535"
-                        : "the port must be 0 (a free one) to 65535");
-    return (int)port;
-}
-
-static bool
-flag(lua_State *L, const char *name)
-{
-    if (!lua_istable(L, OPTIONS))
-        return false;
-    lua_getfield(L, OPTIONS, name);
-    bool on = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return on;
-}
-
 /* The options of both, checked; the stack is laid out after it. */
 static bide_udp_options
 check_options(lua_State *L, const char *const *known)
@@ -75,9 +52,11 @@ check_options(lua_State *L, const char *const *known)
     if (!lua_isnil(L, OPTIONS))
         bidelua_checkoptions(L, OPTIONS, known);
     bidelua_udp_checktuning(L, OPTIONS);
-    return (bide_udp_options){.reuse_addr = flag(L, "reuse_addr"),
-                              .reuse_port = flag(L, "reuse_port"),
-                              .v6_only = flag(L, "v6_only")};
+    return (bide_udp_options){
+        .reuse_addr = bidelua_optionflag(L, OPTIONS, "reuse_addr", false),
+        .reuse_port = bidelua_optionflag(L, OPTIONS, "reuse_port", false),
+        .v6_only = bidelua_optionflag(L, OPTIONS, "v6_only", false),
+    };
 }
 
 static int
@@ -88,34 +67,12 @@ udp_bind(lua_State *L)
     bidelua_state *S = bidelua_self(L);
     const char *host =
         lua_isnoneornil(L, HOST) ? "" : bidelua_checktext(L, HOST);
-    int port = check_port(L, 0);
+    int port = bidelua_checkport(L, PORT, 0);
     bide_udp_options o = check_options(L, known);
     bidelua_task *t = bidelua_enter(L, S, "bide.udp.bind");
     bidelua_new(L, S, BIDELUA_UDP, sizeof(bidelua_udp), 0);
     return bidelua_await(L, t, bide_udp_bind(host, port, &o, &t->wait),
                          open_done);
-}
-
-/* local_host and local_port; the string stays in the table. */
-static void
-check_local(lua_State *L, bide_udp_options *o)
-{
-    bide_sockaddr a;
-    if (!lua_istable(L, OPTIONS))
-        return;
-    if (lua_getfield(L, OPTIONS, "local_host") != LUA_TNIL) {
-        o->local_host = lua_tostring(L, -1);
-        if (!o->local_host || bide_sockaddr_parse(o->local_host, 0, &a) < 0)
-            luaL_error(L, "option 'local_host' must be a numeric address");
-    }
-    int ok = 1;
-    lua_Integer port = 0;
-    if (lua_getfield(L, OPTIONS, "local_port") != LUA_TNIL)
-        port = lua_tointegerx(L, -1, &ok);
-    if (!ok || port < 0 || port > 65535)
-        luaL_error(L, "option 'local_port' must be 0 to 65535");
-    o->local_port = (int)port;
-    lua_settop(L, OPTIONS);
 }
 
 static int
@@ -127,9 +84,9 @@ udp_connect(lua_State *L)
     bidelua_state *S = bidelua_self(L);
     const char *host = bidelua_checktext(L, HOST);
     luaL_argcheck(L, *host, HOST, "a host name or address is needed");
-    int port = check_port(L, 1);
+    int port = bidelua_checkport(L, PORT, 1);
     bide_udp_options o = check_options(L, known);
-    check_local(L, &o);
+    bidelua_optionlocal(L, OPTIONS, &o.local_host, &o.local_port);
     bidelua_task *t = bidelua_enter(L, S, "bide.udp.connect");
     bidelua_new(L, S, BIDELUA_UDP, sizeof(bidelua_udp), 0);
     return bidelua_await(L, t, bide_udp_connect(host, port, &o, &t->wait),

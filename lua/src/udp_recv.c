@@ -17,9 +17,8 @@ socket_of(lua_State *L)
 static size_t
 check_max(lua_State *L)
 {
-    lua_Integer max = luaL_optinteger(L, 2, MOST);
-    luaL_argcheck(L, max >= 1, 2, "at least 1 byte must be asked for");
-    return max < MOST ? (size_t)max : MOST;
+    size_t max = bidelua_optsize(L, 2, "max", 1, MOST);
+    return max < MOST ? max : MOST;
 }
 
 /* Should there be no memory for a string, the chain goes with the next one. */
@@ -136,11 +135,9 @@ int
 bidelua_udp_recv_many(lua_State *L)
 {
     bidelua_udp *u = bidelua_udp_check(L);
-    lua_Integer limit = luaL_optinteger(L, 2, MANY);
-    luaL_argcheck(L, limit >= 1 && limit <= INT32_MAX, 2,
-                  "the limit must be at least 1");
+    size_t limit = bidelua_optsize(L, 2, "limit", 1, MANY);
     bidelua_task *t = bidelua_enter(L, bidelua_self(L), "udp:recv_many");
-    int r = bide_udp_recv_many(u->core, (size_t)limit, &t->wait);
+    int r = bide_udp_recv_many(u->core, limit, &t->wait);
     return bidelua_await(L, t, r, many_done);
 }
 

@@ -73,32 +73,18 @@ listen_done(lua_State *L, bidelua_task *t, int status)
 }
 
 static int
-option_int(lua_State *L, int arg, const char *name, int most)
-{
-    int ok = 1;
-    lua_Integer i = 0;
-    if (lua_getfield(L, arg, name) != LUA_TNIL)
-        i = lua_tointegerx(L, -1, &ok);
-    if (!ok || i < 0 || i > most)
-        luaL_error(L, "option '%s' must be a whole number from 0 to %d", name,
-                   most);
-    lua_pop(L, 1);
-    return (int)i;
-}
-
-static int
 unix_listen(lua_State *L)
 {
     static const char *const known[] = {"mode", "backlog", NULL};
     bidelua_state *S = bidelua_self(L);
     const char *path = check_path(L);
-    bide_unix_options o = {0};
     lua_settop(L, 2);
-    if (!lua_isnil(L, 2)) {
+    if (!lua_isnil(L, 2))
         bidelua_checkoptions(L, 2, known);
-        o.mode = option_int(L, 2, "mode", 07777);
-        o.backlog = option_int(L, 2, "backlog", 65535);
-    }
+    bide_unix_options o = {
+        .mode = (int)bidelua_optioninteger(L, 2, "mode", 07777, 0),
+        .backlog = (int)bidelua_optioninteger(L, 2, "backlog", 65535, 0),
+    };
     bidelua_task *t = bidelua_enter(L, S, "bide.unix.listen");
     bidelua_new(L, S, BIDELUA_LISTENER, sizeof(bidelua_listener), 0);
     int r = bide_unix_listen(path, &o, &t->wait);

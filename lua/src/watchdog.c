@@ -107,12 +107,11 @@ bidelua_watchdog_read(lua_State *L, bidelua_state *S, int arg,
                       bide_loop_options *o)
 {
     if (!lua_isnoneornil(L, arg)) {
-        lua_getfield(L, arg, "debug");
-        o->debug = lua_toboolean(L, -1);
+        o->debug = bidelua_optionflag(L, arg, "debug", false);
         o->watchdog.threshold = bidelua_limitfield(L, arg, "watchdog", USUAL);
         lua_getfield(L, arg, "watchdog_signal");
         read_signal(L, &o->watchdog);
-        lua_pop(L, 2);
+        lua_pop(L, 1);
     }
     bidelua_readhandler(L, S, arg, "on_blocked", "blocked");
 }

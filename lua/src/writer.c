@@ -69,9 +69,8 @@ bidelua_stream_sendfile(lua_State *L)
     bidelua_state *S = bidelua_self(L);
     bidelua_stream *s = bidelua_stream_check(L);
     bidelua_file *f = bidelua_check(L, S, 2, BIDELUA_FILE);
-    lua_Integer offset = luaL_optinteger(L, 3, 0);
+    int64_t offset = (int64_t)bidelua_optsize(L, 3, "offset", 0, 0);
     lua_Integer count = luaL_optinteger(L, 4, -1);
-    luaL_argcheck(L, offset >= 0, 3, "an offset must not be negative");
     luaL_argcheck(L, count >= 0 || lua_isnoneornil(L, 4), 4,
                   "a number of bytes must not be negative; leave it out to "
                   "send up to the end");

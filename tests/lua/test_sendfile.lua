@@ -143,7 +143,7 @@ function test_sendfile_refuses_what_it_cannot_send()
         end
         fails("bide.file expected", "a")
         fails("bide.file expected", nil)
-        fails("an offset must not be negative", f, -1)
+        fails("offset must be at least 0, not -1", f, -1)
         fails("leave it out", f, 0, -1)
         fails("number", f, "x")
         f:close()

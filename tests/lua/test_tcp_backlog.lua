@@ -243,7 +243,7 @@ function test_tcp_peek_takes_nothing()
         eq(b:peek(100), " / HTTP")
         eq(b:read("a"), " / HTTP")
         eq({ b:peek(1) }, { nil, "eof" })
-        lu.assertErrorMsgContains("at least 1", b.peek, b, 0)
+        lu.assertErrorMsgContains("n must be at least 1, not 0", b.peek, b, 0)
     end)
 end
 

@@ -109,7 +109,7 @@ end
 function test_tcp_read_checks_its_format()
     with_pair(function(a)
         lu.assertErrorMsgContains("'l', 'L', 'a' or a number", a.read, a, "x")
-        lu.assertErrorMsgContains("negative", a.read, a, -1)
+        lu.assertErrorMsgContains("n must be at least 0, not -1", a.read, a, -1)
         lu.assertErrorMsgContains("1 to 64 bytes", a.readuntil, a, "")
         lu.assertErrorMsgContains("string expected", a.write, a, {})
         lu.assertErrorMsgContains("string expected", a.write, a, "x", nil)

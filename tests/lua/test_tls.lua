@@ -284,7 +284,7 @@ TestTls.test_tls_peek_takes_nothing = with_pair(function(c, s)
   lu.assertEquals(c:peek(100), " / HTTP")
   lu.assertEquals(c:read("a"), " / HTTP")
   lu.assertEquals({c:peek(1)}, {nil, "eof"})
-  lu.assertErrorMsgContains("at least 1", c.peek, c, 0)
+  lu.assertErrorMsgContains("n must be at least 1, not 0", c.peek, c, 0)
 end)
 
 TestTls.test_tls_large_transfers_in_both_directions = with_pair(function(c, s)
@@ -512,6 +512,8 @@ function TestTls.test_tls_bad_arguments_are_errors()
     lu.assertErrorMsgContains("verify", bide.tls.context, {verify = "maybe"})
     lu.assertErrorMsgContains("alpn", bide.tls.context, {alpn = "h2"})
     lu.assertErrorMsgContains("server = true", bide.tls.listen, "127.0.0.1", 0, client())
+    lu.assertErrorMsgContains("a port is needed", bide.tls.listen, "127.0.0.1", nil, client())
+    lu.assertErrorMsgContains("port must be 1", bide.tls.connect, "localhost", 0)
   end)
 end
 
