@@ -126,7 +126,8 @@ is_stuck(search *x, const bide_wait *w)
 static search
 search_from(const bide_task *self)
 {
-    return (search){self, self->loop->tasks + 1, MOST_BRANCHES, 0};
+    const bide_loop *l = self->loop;
+    return (search){self, l->tasks + l->attached + 1, MOST_BRANCHES, 0};
 }
 
 /* Nobody can wait for a task that holds nothing, is not joined and in no group

@@ -83,7 +83,7 @@ bide_wait_explain(const bide_wait *w, char *out, size_t size)
 {
     struct text x = {out, size, 0};
     const bide_task *first = w->task;
-    size_t most = first->loop->tasks;
+    size_t most = first->loop->tasks + first->loop->attached;
     if (size)
         out[0] = '\0';
     say_task(&x, first);

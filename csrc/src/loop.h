@@ -117,6 +117,7 @@ struct bide_loop {
     int wake_fds[2];
     bool wake_open;
 
+    size_t attached; /* tasks, which are none of `tasks` */
     bide__slow slow;
     bide__stall stall;
     bide__reports reports;

@@ -71,6 +71,7 @@ bide_task_attach(bide_task *t, bide_loop *l, bide_scope *group)
     bide__list_remove(&t->ready);
     t->state = BIDE_TASK_RUNNING;
     t->attached = true;
+    l->attached++;
     l->tasks--;
     if (t->background)
         l->background.tasks--;
@@ -114,7 +115,9 @@ bide_task_finish(bide_task *t)
     if (bide__unlikely(!bide__list_empty(&t->held)))
         break_locks(t);
     leave_scopes(t);
-    if (!t->attached)
+    if (t->attached)
+        l->attached--;
+    else
         l->tasks--;
     if (bide__unlikely(t->background))
         l->background.tasks--;

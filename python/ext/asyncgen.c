@@ -1,6 +1,9 @@
 /* Asynchronous generators of a run: one that is dropped half-way is closed by a
  * task, and those still in use at the end are closed then, behind a shield. */
 #include "bidepy.h"
+#include "asyncio/aio.h"
+
+#include <unistd.h>
 
 /* Starts a task for `generator.aclose()`. */
 static int
@@ -33,17 +36,41 @@ on_first(PyObject *runtime, PyObject *generator)
                : NULL;
 }
 
-/* From the collector, perhaps in another thread: only the loop's own thread
- * may start the task, so elsewhere the generator waits for the run's end. */
+static PyObject *
+close_here(PyObject *runtime, PyObject *generator)
+{
+    if (close_later((bidepy_runtime *)runtime, generator))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef close_here_def = {"bide_close_generator", close_here, METH_O,
+                                     NULL};
+
+/* Only the loop's own thread may start the task. A run that is over, or in the
+ * child of a fork, starts none. */
+static PyObject *
+close_there(bidepy_runtime *self, PyObject *generator)
+{
+    if (!self->aio || self->pid != (long)getpid())
+        Py_RETURN_NONE;
+    PyObject *callback = PyCFunction_New(&close_here_def, (PyObject *)self);
+    int rc = callback
+                 ? bidepy_loop_call(self->aio, callback, &generator, 1, NULL)
+                 : -1;
+    Py_XDECREF(callback);
+    if (rc)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* From the collector, perhaps in another thread. */
 static PyObject *
 on_dropped(PyObject *runtime, PyObject *generator)
 {
     bidepy_runtime *self = (bidepy_runtime *)runtime;
-    if (bidepy_running != self)
-        Py_RETURN_NONE;
-    if (close_later(self, generator))
-        return NULL;
-    Py_RETURN_NONE;
+    return bidepy_running == self ? close_here(runtime, generator)
+                                  : close_there(self, generator);
 }
 
 static PyMethodDef on_first_def = {"bide_firstiter", on_first, METH_O, NULL};

@@ -28,6 +28,15 @@ bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc)
         self->cut_short = true;
 }
 
+void
+bidepy_runtime_exit(bidepy_runtime *self, PyObject *exc)
+{
+    if (self->fatal)
+        self->stopped = false;
+    bidepy_runtime_fail(self, exc);
+    bide_loop_wake(self->loop);
+}
+
 static int
 tick(void *ctx)
 {

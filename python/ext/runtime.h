@@ -105,6 +105,10 @@ void bidepy_aio_end(bidepy_runtime *self);
 /** `exc` (borrowed) ends the run, unless another one does already. */
 void bidepy_runtime_fail(bidepy_runtime *self, PyObject *exc);
 
+/** KeyboardInterrupt or SystemExit of a task or a callback: it ends the run,
+ * and a second one what cleans up at the end of it. */
+void bidepy_runtime_exit(bidepy_runtime *self, PyObject *exc);
+
 /* -- the watchdog (watchdog.c) --------------------------------------------- */
 
 /** bide_host.trace and .blocked. */

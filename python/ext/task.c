@@ -47,11 +47,8 @@ note_fatal(bidepy_task *self, PyObject *exc)
     if (!PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt) &&
         !PyErr_GivenExceptionMatches(exc, PyExc_SystemExit))
         return;
-    if (self->runtime->fatal)
-        self->runtime->stopped = false; /* the second one ends the cleanup */
-    bidepy_runtime_fail(self->runtime, exc);
+    bidepy_runtime_exit(self->runtime, exc);
     self->looked = true;
-    bide_loop_wake(self->runtime->loop);
 }
 
 static void
@@ -170,13 +167,25 @@ cancelled_unstarted(bidepy_task *self)
     return true;
 }
 
+/* Resumes the coroutine. A cancel() of asyncio's that came when what it waited
+ * for of asyncio's was done already strikes here, as it does there. */
+static PySendResult
+go_on(bidepy_task *self, PyObject **result)
+{
+    bool strikes = self->foreign && self->cancel_due;
+    if (self->foreign)
+        bidepy_foreign_end(self);
+    if (!strikes)
+        return PyIter_Send(self->coro, Py_None, result);
+    PyObject *exc = bidepy_task_take_cancel(self);
+    return throw_into(self, exc ? exc : bidepy_fetch(), result);
+}
+
 static PySendResult
 step(bidepy_task *self, PyObject **result)
 {
-    if (self->foreign)
-        bidepy_foreign_end(self);
     if (!self->context) { /* a bare operation */
-        PySendResult sent = PyIter_Send(self->coro, Py_None, result);
+        PySendResult sent = go_on(self, result);
         if (sent != PYGEN_NEXT || self->parked)
             return sent;
         return take_foreign(self, result);
@@ -185,11 +194,23 @@ step(bidepy_task *self, PyObject **result)
         *result = NULL;
         return PYGEN_ERROR;
     }
-    PySendResult sent = PyIter_Send(self->coro, Py_None, result);
+    PySendResult sent = go_on(self, result);
     while (sent == PYGEN_NEXT && !self->parked)
         sent = take_foreign(self, result);
     PyContext_Exit(self->context);
     return sent;
+}
+
+/* The coroutine returned before a cancel() of asyncio's found a wait to end:
+ * that takes the place of its result, as in asyncio. */
+static void
+strike_result(bidepy_task *self, PyObject **result)
+{
+    PyObject *exc = bidepy_task_take_cancel(self);
+    if (exc)
+        bidepy_reraise(exc);
+    Py_XDECREF(exc);
+    Py_CLEAR(*result);
 }
 
 void
@@ -202,6 +223,8 @@ bidepy_task_resume(bide_task *t)
     PySendResult sent = step(self, &result);
     if (self->runtime->shown)
         bidepy_view_hide(self->runtime);
+    if (sent == PYGEN_RETURN && self->cancel_due)
+        strike_result(self, &result);
     if (sent != PYGEN_NEXT) {
         end(self, result);
         return;

@@ -314,9 +314,59 @@ test_cycle_of_any_length_is_an_error(void **state)
     assert_int_equal(run_ring(10000, "other:refused"), 0);
 }
 
+/* -- tasks that another program steps ------------------------------------- */
+
+enum { ATTACHED = 3 };
+
+static void
+never_resumed(bide_task *t)
+{
+    (void)t;
+    CHECK(!"a task that waits for the next one is not resumed");
+}
+
+static int
+occurrences(const char *text, const char *word)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        n++;
+    return n;
+}
+
+static void
+test_cycle_of_attached_tasks_is_an_error(void **state)
+{
+    (void)state;
+    world wd;
+    bide_task tasks[ATTACHED];
+    bide_wait waits[ATTACHED];
+    bide_mutex *locks[ATTACHED];
+    world_begin(&wd, 0);
+    for (int i = 0; i < ATTACHED; i++) {
+        bide_task_init(&tasks[i], never_resumed);
+        assert_int_equal(bide_task_attach(&tasks[i], wd.loop, NULL), 0);
+        assert_int_equal(bide_mutex_new(NULL, HERE, &locks[i]), 0);
+        bide_wait_init(&waits[i], &tasks[i]);
+        assert_int_equal(bide_mutex_try_lock(locks[i], &tasks[i]), 0);
+    }
+    for (int i = 0; i < ATTACHED; i++)
+        assert_int_equal(bide_mutex_lock(locks[(i + 1) % ATTACHED], &waits[i]),
+                         i < ATTACHED - 1 ? BIDE_PARKED : BIDE_EDEADLOCK);
+    char text[512];
+    bide_wait_explain(&waits[ATTACHED - 1], text, sizeof text);
+    assert_int_equal(occurrences(text, "waits for"), ATTACHED);
+    for (int i = 0; i < ATTACHED; i++) {
+        bide_task_finish(&tasks[i]);
+        bide_mutex_unref(locks[i]);
+    }
+    world_end(&wd);
+}
+
 TEST_MAIN("deadlock", T(lock_that_closes_a_cycle_is_an_error),
           T(cycle_with_a_deadline_is_none),
           T(cycle_with_a_deadline_elsewhere_is_none),
           T(cycle_through_a_join_is_an_error),
           T(wait_for_a_member_of_a_cycle_ends),
-          T(cycle_of_any_length_is_an_error))
+          T(cycle_of_any_length_is_an_error),
+          T(cycle_of_attached_tasks_is_an_error))

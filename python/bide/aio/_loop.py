@@ -72,6 +72,7 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin, NamesMixin,
         """A bide.run() begins, whose loop this is."""
         self._thread_id = threading.get_ident()
         events._set_running_loop(self)
+        self._set_coroutine_origin_tracking(self._debug)
 
     def _finish(self) -> Coroutine[Any, Any, None] | None:
         """At its end: what ends asyncio's tasks and threads, if there are."""
@@ -98,6 +99,7 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin, NamesMixin,
         self._thread_id = None
         self._bide_watched.clear()
         events._set_running_loop(None)
+        self._set_coroutine_origin_tracking(False)
         self._remove_signal_handlers()
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)

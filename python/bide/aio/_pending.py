@@ -29,6 +29,8 @@ def _line(task: asyncio.Task[Any]) -> str:
         what = f'asyncio task "{awaited.get_name()}"'
     elif awaited is None:
         what = "its next step"
+    elif (operation := getattr(awaited, "_bide_operation", None)) is not None:
+        what = operation
     else:
         what = f"asyncio {type(awaited).__name__.lstrip('_').lower()}"
     frame = _innermost(task.get_coro())

@@ -29,7 +29,11 @@ void bidepy_view_settle(bidepy_task *task);
  * CancelledError. */
 int bidepy_task_cancel_once(bidepy_task *task, PyObject *message);
 
-/** Throws the CancelledError that is due: it does not stay set. New. */
+/** The same to the future that `op` stands for: 1, 0 if that is done or there
+ * is none, -1 with an exception. */
+int bidepy_cancel_foreign(bidepy_op *op, PyObject *message);
+
+/** The CancelledError that is due, which is due no more. New. */
 PyObject *bidepy_task_take_cancel(bidepy_task *task);
 
 /* -- tasks of asyncio that await what is ours (proxy.c) ---------------------

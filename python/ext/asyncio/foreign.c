@@ -60,7 +60,11 @@ cancel_future(PyObject *op, PyObject *unused)
     bidepy_op *self = (bidepy_op *)op;
     if (self->phase != BIDEPY_OP_PARKED)
         Py_RETURN_NONE;
-    return PyObject_CallMethodNoArgs(self->owner, self->st->aio->str.cancel);
+    bide_scope *cause = bide_scope_cause(self->wait.task->scope);
+    PyObject *reason = cause ? bidepy_object_of(cause->reason) : NULL;
+    if (bidepy_cancel_foreign(self, reason) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef cancel_def = {"bide_cancel", cancel_future, METH_NOARGS,
@@ -144,6 +148,30 @@ is_of(PyObject *future, bidepy_loop *loop)
     return its ? its == (PyObject *)loop : -1;
 }
 
+/* asyncio's cancel() came before the wait: it goes to the future, with its
+ * message. One that is done refuses, so the step throws it. */
+static int
+pass_on(bidepy_task *task)
+{
+    if (!task->cancel_due)
+        return 0;
+    int taken = bidepy_cancel_foreign(task->foreign, task->cancel_message);
+    if (taken > 0) {
+        task->cancel_due = false;
+        Py_CLEAR(task->cancel_message);
+    }
+    return taken < 0 ? -1 : 0;
+}
+
+static int
+refuse_itself(bidepy_task *task, PyObject *future)
+{
+    if (future != task->view)
+        return 0;
+    PyErr_Format(PyExc_RuntimeError, "Task cannot await on itself: %R", future);
+    return -1;
+}
+
 static int
 wait_for(bidepy_task *task, PyObject *future)
 {
@@ -151,16 +179,15 @@ wait_for(bidepy_task *task, PyObject *future)
     int ours = is_of(future, task->runtime->aio);
     if (ours <= 0)
         return ours ? -1 : refuse_loop(task, future);
+    if (refuse_itself(task, future))
+        return -1;
     if (PyObject_SetAttr(future, aio->str._asyncio_future_blocking, Py_False))
         return -1;
     bidepy_op *op = new_wait(task, &future_kind, future);
     if (!op)
         return -1;
     bide_park_lasting(&op->wait, on_cancelled);
-    if (task->cancel_due)
-        on_cancelled(&op->wait);
-    task->cancel_due = false;
-    if (add_callback(task, op, future) == 0)
+    if (add_callback(task, op, future) == 0 && pass_on(task) == 0)
         return 1;
     bide_wait_drop(&op->wait);
     bidepy_foreign_end(task);

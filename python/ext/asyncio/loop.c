@@ -81,10 +81,9 @@ bidepy_loop_fatal(bidepy_loop *self)
         !PyErr_ExceptionMatches(PyExc_SystemExit))
         return false;
     PyObject *exc = bidepy_fetch();
-    bidepy_runtime_fail(self->runtime, exc);
+    bidepy_runtime_exit(self->runtime, exc);
     Py_DECREF(exc);
     bide_loop_pause(self->runtime->loop);
-    bide_loop_wake(self->runtime->loop);
     return true;
 }
 
@@ -160,12 +159,20 @@ run_one(bidepy_loop *self, PyObject *item)
         run_handle(self, (bidepy_handle *)item);
 }
 
+/* An exception is to end the run. Once it has, what cleans up needs callbacks
+ * again. */
+static bool
+is_ending(const bidepy_runtime *runtime)
+{
+    return runtime->fatal && !runtime->stopped;
+}
+
 static void
 run_batch(bidepy_loop *self)
 {
     size_t n = self->ring.count;
     self->called += (unsigned)n;
-    while (n-- && self->ring.count && !self->runtime->fatal) {
+    while (n-- && self->ring.count && !is_ending(self->runtime)) {
         PyObject *item = bidepy_ring_pop(&self->ring);
         run_one(self, item);
         bidepy_handle_let_go(item, self->st);

@@ -332,7 +332,17 @@ static PyMethodDef proxy_methods[] = {
     {"done", proxy_done, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
+/* The operation, for reports. */
+static PyObject *
+get_operation(PyObject *proxy, void *unused)
+{
+    (void)unused;
+    const bidepy_op *op = ((bidepy_task *)proxy)->parked;
+    return PyUnicode_FromString(op ? op->kind->name : "its next step");
+}
+
 static PyGetSetDef proxy_getset[] = {
+    {"_bide_operation", get_operation, NULL, NULL, NULL},
     {"_asyncio_future_blocking", get_blocking, set_blocking, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

@@ -91,8 +91,8 @@ bidepy_task_seen(bidepy_task *self)
 /* -- cancelling once --------------------------------------------------------
  */
 
-static int
-cancel_foreign(bidepy_op *op, PyObject *message)
+int
+bidepy_cancel_foreign(bidepy_op *op, PyObject *message)
 {
     bidepy_aio *aio = op->st->aio;
     if (!op->owner)
@@ -109,7 +109,8 @@ bidepy_task_cancel_once(bidepy_task *task, PyObject *message)
 {
     if (bidepy_op_interrupt(task->parked, message))
         return 0;
-    int taken = task->foreign ? cancel_foreign(task->foreign, message) : 0;
+    int taken =
+        task->foreign ? bidepy_cancel_foreign(task->foreign, message) : 0;
     if (taken)
         return taken < 0 ? -1 : 0;
     Py_XSETREF(task->cancel_message, Py_XNewRef(message));
