@@ -1251,6 +1251,11 @@ BIDE_API int bide_stream_set_limits(bide_stream *s,
 BIDE_API void bide_stream_close(bide_stream *s);
 BIDE_API bool bide_stream_closed(const bide_stream *s);
 
+/** Whether `status`, of an operation on `s`, says that the peer or the network
+ * ended the connection (ECONNRESET, BIDE_ETRUNCATED, an alert of TLS, ...): no
+ * mistake of the program's, as writing after its own shutdown is. */
+BIDE_API bool bide_stream_lost(const bide_stream *s, int status);
+
 /** A stream that is closed from the start: for hosts whose object for a stream
  * outlives it. */
 BIDE_API int bide_stream_new_closed(bide_loop *l, bide_stream **out);

@@ -102,6 +102,26 @@ bide_stream_closed(const bide_stream *s)
     return s->base.closed;
 }
 
+bool
+bide_stream_lost(const bide_stream *s, int status)
+{
+    switch (status) {
+    case UV_EPIPE:
+        return !s->ended;
+    case UV_ECONNRESET:
+    case UV_ECONNABORTED:
+    case UV_ETIMEDOUT:
+    case UV_EHOSTUNREACH:
+    case UV_ENETUNREACH:
+    case UV_ENETDOWN:
+    case BIDE_ETLS:
+    case BIDE_ETRUNCATED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bide_loop *
 bide_stream_loop(const bide_stream *s)
 {

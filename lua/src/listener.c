@@ -12,6 +12,8 @@
 #include "scope.h"
 #include "stream.h"
 
+#include <string.h>
+
 static bidelua_listener *
 check(lua_State *L)
 {
@@ -144,14 +146,24 @@ listener_clients(lua_State *L)
 /* serve's stack. */
 enum { LISTENER = 1, HANDLER, OPTIONS, DRAIN, SCOPE, CLIENT, STREAM };
 
+/* Whether the error at index 1 tells what the peer or the network did to the
+ * connection: raised by lines(), or an answer handed to error() or assert(). */
+static bool
+tells_loss(lua_State *L, const bidelua_stream *s)
+{
+    const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
+    return s->lost && strstr(text, bide_strerror(s->lost));
+}
+
 /* The message handler of a connection's task: reports the error where it was
- * raised. */
+ * raised. Upvalues: the state, the stream. */
 static int
 report(lua_State *L)
 {
     bidelua_state *S = bidelua_self(L);
     lua_settop(L, 1);
-    if (bidelua_iscancelled(L, S, 1))
+    if (bidelua_iscancelled(L, S, 1) ||
+        tells_loss(L, lua_touserdata(L, lua_upvalueindex(2))))
         return 1;
     lua_pushvalue(L, 1);
     luaL_traceback(L, L, NULL, 1);
@@ -182,7 +194,9 @@ static int
 client(lua_State *L)
 {
     lua_toclose(L, 2);
-    bidelua_pushfunction(L, bidelua_self(L), report);
+    lua_pushlightuserdata(L, bidelua_self(L));
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, report, 2);
     lua_pushvalue(L, 1);
     lua_pushvalue(L, 2);
     int status = lua_pcallk(L, 1, 0, 3, 0, client_ended);

@@ -28,9 +28,20 @@ bidelua_stream_new(lua_State *L, bidelua_state *S)
 
 /* -- answers -------------------------------------------------------------- */
 
+/* What fails of a stream, at index 1, is remembered if it was the peer. */
+static void
+note(lua_State *L, int status)
+{
+    bidelua_stream *s = lua_touserdata(L, 1);
+    if (s && lua_rawlen(L, 1) == sizeof *s && s->mark == &bidelua_stream_mark &&
+        bide_stream_lost(s->core, status))
+        s->lost = status;
+}
+
 int
 bidelua_io_failed(lua_State *L, bidelua_task *t, int status)
 {
+    note(L, status);
     switch (status) {
     case BIDE_EBUSY:
         return luaL_error(L,
@@ -65,6 +76,7 @@ read_failed(lua_State *L, bidelua_task *t, int status)
 {
     if (!lua_toboolean(L, 4))
         return bidelua_io_failed(L, t, status);
+    note(L, status);
     if (status != BIDE_ECLOSED)
         return bidelua_raise(L, t, status);
     lua_pushnil(L);

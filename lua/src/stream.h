@@ -8,6 +8,7 @@
 typedef struct bidelua_stream {
     const void *mark; /* &bidelua_stream_mark: tells it from other userdata */
     bide_stream *core;
+    int lost; /* the last status of bide_stream_lost, or 0 */
 } bidelua_stream;
 
 typedef struct bidelua_listener {

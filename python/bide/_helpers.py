@@ -191,8 +191,16 @@ async def _handle(
     try:
         await handler(stream)
     except Exception as error:
-        _core._report(error, "in a handler of Listener.serve()", handler)
+        if not is_lost(stream, error):
+            _core._report(error, "in a handler of Listener.serve()", handler)
     finally:
         stream.close()
         if slots is not None:
             slots.release()
+
+
+def is_lost(stream: Stream, error: BaseException) -> bool:
+    """Whether the peer or the network ended the connection, and nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_lost(stream, part) for part in error.exceptions)
+    return _core._lost(stream, error)

@@ -275,6 +275,9 @@ class TLSListener:
                 return
             try:
                 await handler(tls)
+            except Exception as error:
+                if not _helpers.is_lost(tls, error):
+                    raise
             finally:
                 tls.close()
 

@@ -20,7 +20,7 @@ would_block(PyObject *self, int status, const char *why)
 {
     if (status == BIDE_EWOULDBLOCK)
         return bidepy_raise(bidepy_of(self), status, "%s", why);
-    return bidepy_stream_raise(bidepy_of(self), status, "stream");
+    return bidepy_stream_failed((bidepy_stream *)self, status);
 }
 
 /* -- reading -------------------------------------------------------------- */
@@ -88,7 +88,7 @@ bidepy_stream_write_nowait(PyObject *self, PyObject *data)
     int rc = bide_stream_write_nowait(core(self), view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
     if (rc < 0)
-        return bidepy_stream_raise(bidepy_of(self), rc, "stream");
+        return bidepy_stream_failed((bidepy_stream *)self, rc);
     Py_RETURN_NONE;
 }
 

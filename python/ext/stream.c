@@ -19,6 +19,7 @@ bidepy_stream_new(bidepy_state *st, bide_stream *s)
     }
     self->stream = s;
     self->reads = &bidepy_stream_reads;
+    self->lost = false;
     self->weakrefs = NULL;
     PyObject_GC_Track(self);
     return (PyObject *)self;
@@ -59,44 +60,6 @@ stream_dealloc(PyObject *self)
         PyObject_ClearWeakRefs(self);
     bide_stream_unref(core(self));
     bidepy_free(self, NULL);
-}
-
-/* -- errors --------------------------------------------------------------- */
-
-PyObject *
-bidepy_stream_raise(bidepy_state *st, int status, const char *what)
-{
-    if (status == BIDE_ECLOSED) {
-        PyErr_Format(st->exc.stream_closed, "the %s is closed", what);
-        return NULL;
-    }
-    if (status == BIDE_EBUSY)
-        return bidepy_raise(st, status,
-                            "another task is reading from this %s: one task "
-                            "reads a stream, and may hand on what it reads "
-                            "through a Channel",
-                            what);
-    if (status == BIDE_EWRONGLOOP)
-        return bidepy_raise(st, status,
-                            "the %s belongs to another runtime: it can be used "
-                            "only by tasks of the bide.run() that made it",
-                            what);
-    return bidepy_raise(st, status, NULL);
-}
-
-PyObject *
-bidepy_stream_fail(bidepy_op *op, int status)
-{
-    return bidepy_stream_raise(op->st, status, "stream");
-}
-
-int
-bidepy_stream_check(bidepy_state *st, const bide_loop *loop, const char *what)
-{
-    if (loop == bide_loop_current())
-        return 0;
-    bidepy_stream_raise(st, BIDE_EWRONGLOOP, what);
-    return -1;
 }
 
 /* -- closing -------------------------------------------------------------- */

@@ -18,6 +18,7 @@ typedef struct bidepy_stream {
     BIDEPY_HEAD
     bide_stream *stream;
     const bidepy_reads *reads;
+    bool lost; /* an operation has failed of bide_stream_lost */
     PyObject *weakrefs;
 } bidepy_stream;
 
@@ -35,8 +36,15 @@ PyObject *bidepy_stream_new(bidepy_state *st, bide_stream *stream);
  * "listener"). Returns NULL. */
 PyObject *bidepy_stream_raise(bidepy_state *st, int status, const char *what);
 
+/** The same for an operation of a stream, which remembers. */
+PyObject *bidepy_stream_failed(bidepy_stream *self, int status);
+
 /** The `fail` of a stream's operations. */
 PyObject *bidepy_stream_fail(bidepy_op *op, int status);
+
+/** _lost(stream, error): whether it is one of the stream's, and the peer's or
+ * the network's doing. */
+PyObject *bidepy_stream_is_lost(PyObject *module, PyObject *args);
 
 /** 0 if this thread runs `loop`; else -1 with WrongRuntimeError. */
 int bidepy_stream_check(bidepy_state *st, const bide_loop *loop,

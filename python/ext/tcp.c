@@ -311,5 +311,7 @@ PyMethodDef bidepy_tcp_functions[] = {
      METH_FASTCALL | METH_KEYWORDS, doc_listen},
     {"_report", bidepy_listener_report, METH_VARARGS,
      "_report(exception, message, object): for Listener.serve()."},
+    {"_lost", bidepy_stream_is_lost, METH_VARARGS,
+     "_lost(stream, exception): for Listener.serve()."},
     {NULL, NULL, 0, NULL},
 };

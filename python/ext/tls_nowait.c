@@ -120,7 +120,7 @@ put(bidepy_tls_stream *s, const Py_buffer *view, size_t n)
     Py_DECREF(cipher);
     if (rc == 0)
         return 0;
-    bidepy_stream_raise(s->base.st, rc, "stream");
+    bidepy_stream_failed(&s->base, rc);
     return -1;
 }
 

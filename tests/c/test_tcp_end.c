@@ -1,6 +1,8 @@
 /* test_tcp_end.c - reads that meet an end, an error or a cancel. */
 #include "support_net.h"
 
+#include <errno.h>
+
 /* Sends the parts of a->extra, separated by '|', each when the one before has
  * arrived; then closes if a->n. */
 static void
@@ -102,6 +104,7 @@ is_reset(actor *a)
     CHECK_INT(a->rc, -104);
     AWAIT(a, bide_stream_write(n->stream, "x", 1, &a->w));
     CHECK(a->rc < 0);
+    CHECK(bide_stream_lost(n->stream, a->rc));
     trace(a, "reset");
     END(a);
 }
@@ -114,6 +117,37 @@ test_tcp_reset_by_the_peer_is_an_error(void **state)
     net_begin(&n);
     net_spawn(&n, "a", is_reset);
     net_expect(&n, "a:reset");
+}
+
+/* What the program did itself is no loss. */
+static void
+ends_and_writes(actor *a)
+{
+    net *n = a->arg;
+
+    BEGIN(a);
+    CHECK(bide_stream_lost(n->stream, -EPIPE));
+    CHECK(bide_stream_lost(n->stream, -ECONNRESET));
+    CHECK(bide_stream_lost(n->stream, BIDE_ETRUNCATED));
+    AWAIT_OK(a, bide_stream_shutdown(n->stream, &a->w));
+    AWAIT(a, bide_stream_write(n->stream, "x", 1, &a->w));
+    CHECK_INT(a->rc, -EPIPE);
+    CHECK(!bide_stream_lost(n->stream, a->rc));
+    CHECK(!bide_stream_lost(n->stream, BIDE_EEOF));
+    CHECK(!bide_stream_lost(n->stream, BIDE_EBUSY));
+    CHECK(!bide_stream_lost(n->stream, 0));
+    trace(a, "own");
+    END(a);
+}
+
+static void
+test_tcp_own_end_is_no_loss(void **state)
+{
+    (void)state;
+    net n;
+    net_begin(&n);
+    net_spawn(&n, "a", ends_and_writes);
+    net_expect(&n, "a:own");
 }
 
 static void
@@ -229,6 +263,6 @@ test_tcp_read_under_a_timeout(void **state)
 
 TEST_MAIN("tcp end", T(tcp_end_of_stream_is_told),
           T(tcp_end_inside_read_exact_is_an_error),
-          T(tcp_reset_by_the_peer_is_an_error),
+          T(tcp_reset_by_the_peer_is_an_error), T(tcp_own_end_is_no_loss),
           T(tcp_second_reader_is_an_error), T(tcp_cancelled_read_loses_nothing),
           T(tcp_read_under_a_timeout))
