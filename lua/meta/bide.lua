@@ -1161,10 +1161,10 @@ function listener:accept() end
 function listener:clients() end
 
 ---Runs handler(stream) in a task for each connection and closes the stream when
----it ends. An error of a handler is reported, unless it is the
----peer's end of the connection, and ends its connection only. The tasks lie below
----the caller: serve returns when the listener has been closed
----and they have ended, and its cancellation is theirs.
+---it ends. An error of a handler is reported, unless it is the peer's end of the
+---connection, and ends its connection only. The tasks lie below the caller:
+---serve returns when the listener has been closed and they have ended, and its
+---cancellation is theirs.
 ---
 ---signals: the first of them that comes closes the listener, another one cancels
 ---the handlers that are left. drain: how long handlers have once the listener is
