@@ -3,7 +3,8 @@
  *
  * Invariants
  * - A corked transport's queue holds what the current callback has written to
- *   it and nothing else; the watch is not asked for room because of it.
+ *   it and nothing else, and is not empty; the watch is not asked for room
+ *   because of it.
  * - Whoever could tell that it is not with the system yet uncorks first, so
  *   that nothing but the time of the call differs from writing at once.
  * - The loop's list holds a reference to each transport that is in it. */

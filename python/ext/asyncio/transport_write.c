@@ -6,6 +6,7 @@
  * read(). */
 #include "transport.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <sys/socket.h>
@@ -294,15 +295,14 @@ write_view(bidepy_transport *t, PyObject *data, const Py_buffer *view)
         return 0;
     if (t->conn_lost)
         return write_in_vain(t);
-    bool waits = t->queue.count && !t->corked;
-    if (waits || t->corked ||
-        (PyBytes_CheckExact(data) &&
-         bidepy_transport_may_cork(t, (size_t)view->len))) {
-        if (bidepy_sendq_push(&t->queue, data, view, 0))
-            return -1;
-        return waits ? bidepy_transport_maybe_pause(t) : send_soon(t);
-    }
-    return write_now(t, data, view);
+    bool queued = t->queue.count != 0, waits = queued && !t->corked;
+    assert(queued || !t->corked);
+    if (!queued && (!PyBytes_CheckExact(data) ||
+                    !bidepy_transport_may_cork(t, (size_t)view->len)))
+        return write_now(t, data, view);
+    if (bidepy_sendq_push(&t->queue, data, view, 0))
+        return -1;
+    return waits ? bidepy_transport_maybe_pause(t) : send_soon(t);
 }
 
 static int
