@@ -150,10 +150,15 @@ static int
 number_of(PyObject *file)
 {
     int fd = PyObject_AsFileDescriptor(file);
-    if (fd < 0 && (PyErr_ExceptionMatches(PyExc_TypeError) ||
-                   PyErr_ExceptionMatches(PyExc_AttributeError)))
+    if (fd >= 0)
+        return fd;
+    if (PyErr_ExceptionMatches(PyExc_ValueError))
+        PyErr_Format(PyExc_ValueError, "Invalid file descriptor: %d",
+                     PyLong_Check(file) ? (int)PyLong_AsLong(file) : -1);
+    else if (PyErr_ExceptionMatches(PyExc_TypeError) ||
+             PyErr_ExceptionMatches(PyExc_AttributeError))
         PyErr_Format(PyExc_ValueError, "Invalid file object: %R", file);
-    return fd;
+    return -1;
 }
 
 static PyObject *

@@ -70,7 +70,7 @@ static int
 set_for(bidepy_fd *entry, PyObject *socket)
 {
     PyObject *free_ = PyObject_CallMethod(
-        (PyObject *)entry->loop, "_ensure_fd_no_transport", "O", socket);
+        (PyObject *)entry->loop, "_ensure_fd_no_transport", "i", entry->fd);
     PyObject *weak = free_ ? PyWeakref_NewRef(socket, NULL) : NULL;
     Py_XDECREF(free_);
     if (!weak)
@@ -287,14 +287,8 @@ static bidepy_op *
 new_op(bidepy_loop *self, const bidepy_op_kind *kind, PyObject *socket)
 {
     int fd = PyObject_AsFileDescriptor(socket);
-    if (fd < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_ValueError))
-            return NULL;
-        PyErr_Clear(); /* closed: as the system call says it */
-        errno = EBADF;
-        PyErr_SetFromErrno(PyExc_OSError);
+    if (fd < 0)
         return NULL;
-    }
     sock_state *s = PyMem_Calloc(1, sizeof *s);
     bidepy_op *op = s ? bidepy_op_new(self->st, kind, socket) : NULL;
     if (!op) {
@@ -308,7 +302,7 @@ new_op(bidepy_loop *self, const bidepy_op_kind *kind, PyObject *socket)
 }
 
 /* Drops an operation that could not be made. */
-static PyObject *
+static bidepy_op *
 unmade(bidepy_op *op)
 {
     op->phase = BIDEPY_OP_OVER;
@@ -323,19 +317,32 @@ own_way(PyObject *self, const char *name, PyObject *const *args,
 {
     PyObject *method =
         PyObject_GetAttrString(((bidepy_loop *)self)->st->aio->stock, name);
-    PyObject **all =
-        method ? PyMem_Malloc(((size_t)nargs + 8) * sizeof *all) : NULL;
+    size_t n = (size_t)(nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+    PyObject **all = method ? PyMem_Malloc((n + 1) * sizeof *all) : NULL;
     PyObject *result = NULL;
     if (all) {
-        Py_ssize_t more = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
         all[0] = self;
-        for (Py_ssize_t i = 0; i < nargs + more && i < nargs + 7; i++)
+        for (size_t i = 0; i < n; i++)
             all[i + 1] = args[i];
         result = PyObject_Vectorcall(method, all, (size_t)nargs + 1, kwnames);
+    } else if (method) {
+        PyErr_NoMemory();
     }
     PyMem_Free(all);
     Py_XDECREF(method);
     return result;
+}
+
+/* An operation that could not be made is asyncio's to judge: it raises at the
+ * await, and knows what there is to do about nothing. */
+static PyObject *
+or_own_way(bidepy_op *op, PyObject *self, const char *name,
+           PyObject *const *args, Py_ssize_t nargs)
+{
+    if (op || PyErr_ExceptionMatches(PyExc_MemoryError))
+        return (PyObject *)op;
+    PyErr_Clear();
+    return own_way(self, name, args, nargs, NULL);
 }
 
 /* The method `name` of `nargs` arguments, by position, of a plain socket. */
@@ -350,18 +357,15 @@ sock_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (!FAST(self, args, nargs, kwnames, 2))
         return own_way(self, "sock_recv", args, nargs, kwnames);
     Py_ssize_t size = PyNumber_AsSsize_t(args[1], PyExc_OverflowError);
-    if (size < 0) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "negative buffersize in recv");
-        return NULL;
-    }
-    bidepy_op *op = new_op((bidepy_loop *)self, &recv_kind, args[0]);
+    bidepy_op *op =
+        size > 0 ? new_op((bidepy_loop *)self, &recv_kind, args[0]) : NULL;
     if (op)
         state_of(op)->size = (size_t)size;
-    return (PyObject *)op;
+    return or_own_way(op, self, "sock_recv", args, nargs);
 }
 
-static PyObject *
+/* NULL with an exception, or without one: there is no room in the buffer. */
+static bidepy_op *
 with_buffer(PyObject *self, const bidepy_op_kind *kind, PyObject *const *args,
             int flags)
 {
@@ -370,7 +374,7 @@ with_buffer(PyObject *self, const bidepy_op_kind *kind, PyObject *const *args,
         state_of(op)->view.obj = NULL;
         return unmade(op);
     }
-    return (PyObject *)op;
+    return op && state_of(op)->view.len == 0 ? unmade(op) : op;
 }
 
 static PyObject *
@@ -379,7 +383,8 @@ sock_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     if (!FAST(self, args, nargs, kwnames, 2))
         return own_way(self, "sock_recv_into", args, nargs, kwnames);
-    return with_buffer(self, &recv_into_kind, args, PyBUF_WRITABLE);
+    return or_own_way(with_buffer(self, &recv_into_kind, args, PyBUF_WRITABLE),
+                      self, "sock_recv_into", args, nargs);
 }
 
 static PyObject *
@@ -388,11 +393,12 @@ sock_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     if (!FAST(self, args, nargs, kwnames, 2))
         return own_way(self, "sock_sendall", args, nargs, kwnames);
-    return with_buffer(self, &sendall_kind, args, PyBUF_SIMPLE);
+    return or_own_way(with_buffer(self, &sendall_kind, args, PyBUF_SIMPLE),
+                      self, "sock_sendall", args, nargs);
 }
 
 /* `method` of the socket, with the arguments that follow it. */
-static PyObject *
+static bidepy_op *
 by_method(PyObject *self, const bidepy_op_kind *kind, const char *method,
           PyObject *const *args, Py_ssize_t nargs)
 {
@@ -406,7 +412,7 @@ by_method(PyObject *self, const bidepy_op_kind *kind, const char *method,
         return unmade(op);
     for (Py_ssize_t i = 1; i < nargs; i++)
         PyTuple_SET_ITEM(s->args, i - 1, Py_NewRef(args[i]));
-    return (PyObject *)op;
+    return op;
 }
 
 static PyObject *
@@ -415,7 +421,8 @@ sock_recvfrom(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     if (!FAST(self, args, nargs, kwnames, 2))
         return own_way(self, "sock_recvfrom", args, nargs, kwnames);
-    return by_method(self, &reading_kind, "recvfrom", args, nargs);
+    return or_own_way(by_method(self, &reading_kind, "recvfrom", args, nargs),
+                      self, "sock_recvfrom", args, nargs);
 }
 
 static PyObject *
@@ -424,7 +431,9 @@ sock_recvfrom_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     if (!FAST(self, args, nargs, kwnames, nargs == 3 ? 3 : 2))
         return own_way(self, "sock_recvfrom_into", args, nargs, kwnames);
-    return by_method(self, &reading_kind, "recvfrom_into", args, nargs);
+    return or_own_way(
+        by_method(self, &reading_kind, "recvfrom_into", args, nargs), self,
+        "sock_recvfrom_into", args, nargs);
 }
 
 static PyObject *
@@ -433,7 +442,8 @@ sock_sendto(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     if (!FAST(self, args, nargs, kwnames, 3))
         return own_way(self, "sock_sendto", args, nargs, kwnames);
-    return by_method(self, &writing_kind, "sendto", args, nargs);
+    return or_own_way(by_method(self, &writing_kind, "sendto", args, nargs),
+                      self, "sock_sendto", args, nargs);
 }
 
 static PyObject *
@@ -442,7 +452,8 @@ sock_accept(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     if (!FAST(self, args, nargs, kwnames, 1))
         return own_way(self, "sock_accept", args, nargs, kwnames);
-    return by_method(self, &accept_kind, "accept", args, nargs);
+    return or_own_way(by_method(self, &accept_kind, "accept", args, nargs),
+                      self, "sock_accept", args, nargs);
 }
 
 #define METHOD(name, arguments, text)                                          \
