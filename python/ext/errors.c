@@ -226,6 +226,21 @@ bidepy_reraise(PyObject *exc)
     return NULL;
 }
 
+PyObject *
+bidepy_handling(PyObject *exc)
+{
+    PyObject *before = PyErr_GetHandledException();
+    PyErr_SetHandledException(exc);
+    return before;
+}
+
+void
+bidepy_handled(PyObject *before)
+{
+    PyErr_SetHandledException(before);
+    Py_XDECREF(before);
+}
+
 void
 bidepy_report(PyObject *exc, const char *message, PyObject *object)
 {

@@ -36,6 +36,12 @@ PyObject *bidepy_fetch(void);
 /** Raises `exc` (an instance) again, with its traceback. Returns NULL. */
 PyObject *bidepy_reraise(PyObject *exc);
 
+/** Between the two, `exc` (borrowed) is what sys.exc_info() tells, as in the
+ * `except` block that asyncio makes a call from. `before` is what it told, new,
+ * which the second takes; an exception that is set stays. */
+PyObject *bidepy_handling(PyObject *exc);
+void bidepy_handled(PyObject *before);
+
 /** Reports `exc` (borrowed) through sys.unraisablehook, as "Exception ignored
  * <message>". `object` may be NULL. */
 void bidepy_report(PyObject *exc, const char *message, PyObject *object);

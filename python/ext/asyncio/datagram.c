@@ -64,11 +64,12 @@ static PyObject *
 tell_error(PyObject *self, bidepy_net *net)
 {
     PyErr_SetFromErrno(PyExc_OSError);
-    PyObject *exc = bidepy_fetch();
+    PyObject *exc = bidepy_fetch(), *before = bidepy_handling(exc);
     PyObject *protocol = bidepy_net_get(self, net->str._protocol);
     PyObject *done =
         protocol ? bidepy_net_ask(protocol, net->str.error_received, exc)
                  : NULL;
+    bidepy_handled(before);
     Py_XDECREF(protocol);
     Py_DECREF(exc);
     return done;
@@ -356,8 +357,12 @@ try_send(PyObject *self, const bidepy_net *net, PyObject *data, PyObject *name)
         !PyMemoryView_Check(data))
         return 0;
     int fd = int_of(self, net->str._sock_fd);
-    if (fd < 0 || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE))
+    if (fd < 0)
         return -2;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)) {
+        PyErr_Clear();
+        return 0;
+    }
     rc = view.len ? send_now(fd, &view, &to) : 0;
     int error = errno;
     PyBuffer_Release(&view);

@@ -91,10 +91,11 @@ bidepy_loop_fatal(bidepy_loop *self)
 static void
 tell(bidepy_loop *self, const char *helper, PyObject *what, PyObject *extra)
 {
-    PyObject *exc = bidepy_fetch();
+    PyObject *exc = bidepy_fetch(), *before = bidepy_handling(exc);
     PyObject *done = PyObject_CallMethod(self->st->aio->helpers, helper, "OOOO",
                                          (PyObject *)self, what, exc,
                                          extra ? extra : Py_None);
+    bidepy_handled(before);
     Py_DECREF(exc);
     Py_XDECREF(done);
     if (!done && !bidepy_loop_fatal(self))

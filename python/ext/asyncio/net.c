@@ -181,7 +181,7 @@ int
 bidepy_net_report(bidepy_net *net, PyObject *loop, const char *message,
                   PyObject *transport, PyObject *protocol)
 {
-    PyObject *exc = bidepy_fetch();
+    PyObject *exc = bidepy_fetch(), *before = bidepy_handling(exc);
     PyObject *text = PyUnicode_FromString(message);
     PyObject *context = PyDict_New();
     int rc = -1;
@@ -190,25 +190,57 @@ bidepy_net_report(bidepy_net *net, PyObject *loop, const char *message,
         put(context, net->str.transport, transport) == 0 &&
         put(context, net->str.protocol, protocol) == 0)
         rc = bidepy_net_tell(loop, net->str.call_exception_handler, context);
+    bidepy_handled(before);
     Py_XDECREF(context);
     Py_XDECREF(text);
     Py_DECREF(exc);
     return rc;
 }
 
-int
-bidepy_net_debug(bidepy_net *net, PyObject *loop, const char *format,
-                 PyObject *subject)
+static int
+is_debugging(bidepy_net *net, PyObject *loop)
 {
     PyObject *on = bidepy_net_ask(loop, net->str.get_debug, NULL);
     int debug = on ? PyObject_IsTrue(on) : -1;
     Py_XDECREF(on);
+    return debug;
+}
+
+int
+bidepy_net_debug(bidepy_net *net, PyObject *loop, const char *format,
+                 PyObject *subject)
+{
+    int debug = is_debugging(net, loop);
     if (debug <= 0)
         return debug;
     PyObject *done =
         PyObject_CallMethod(net->logger, "debug", "sO", format, subject);
     Py_XDECREF(done);
     return done ? 0 : -1;
+}
+
+static int
+log_error(bidepy_net *net, PyObject *subject, const char *message,
+          PyObject *exc)
+{
+    PyObject *method = PyObject_GetAttr(net->logger, net->str.debug);
+    PyObject *args = Py_BuildValue("(sOs)", "%r: %s", subject, message);
+    PyObject *with = Py_BuildValue("{s:O}", "exc_info", exc);
+    PyObject *done =
+        method && args && with ? PyObject_Call(method, args, with) : NULL;
+    Py_XDECREF(done);
+    Py_XDECREF(with);
+    Py_XDECREF(args);
+    Py_XDECREF(method);
+    return done ? 0 : -1;
+}
+
+int
+bidepy_net_debug_error(bidepy_net *net, PyObject *loop, const char *message,
+                       PyObject *subject, PyObject *exc)
+{
+    int debug = is_debugging(net, loop);
+    return debug > 0 ? log_error(net, subject, message, exc) : debug;
 }
 
 int
@@ -228,7 +260,10 @@ bidepy_net_call(PyObject *loop, PyObject *callable, PyObject *const *args,
                 size_t nargs, PyObject *context)
 {
     bidepy_loop *self = (bidepy_loop *)loop;
-    return bidepy_loop_call(self, callable, args, nargs, context);
+    if (!self->closed)
+        return bidepy_loop_call(self, callable, args, nargs, context);
+    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    return -1;
 }
 
 int

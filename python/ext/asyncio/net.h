@@ -156,6 +156,14 @@ bidepy_net_flag(PyObject *object, PyObject *name)
     return yes;
 }
 
+/** The name of its type, as type.__name__. */
+static inline const char *
+bidepy_net_type_name(PyObject *object)
+{
+    const char *name = Py_TYPE(object)->tp_name, *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
 /* -- calls ---------------------------------------------------------------- */
 
 /** New: object.name(argument), or object.name() with NULL. */
@@ -186,9 +194,12 @@ bool bidepy_net_is_fatal(void);
 int bidepy_net_report(bidepy_net *net, PyObject *loop, const char *message,
                       PyObject *transport, PyObject *protocol);
 
-/** logger.debug(format, subject, argument) if the loop is in debug mode. */
+/** logger.debug(format, subject) if the loop is in debug mode. */
 int bidepy_net_debug(bidepy_net *net, PyObject *loop, const char *format,
                      PyObject *subject);
+/** The same of an error that nobody is told of otherwise. */
+int bidepy_net_debug_error(bidepy_net *net, PyObject *loop, const char *message,
+                           PyObject *subject, PyObject *exc);
 
 /** logger.warning(text). */
 int bidepy_net_warn(bidepy_net *net, const char *text);

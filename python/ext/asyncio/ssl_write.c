@@ -10,13 +10,14 @@ bidepy_ssl_fail(bidepy_ssl_base *p)
     bidepy_net *net = bidepy_ssl_net(p);
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
-    PyObject *exc = bidepy_fetch();
+    PyObject *exc = bidepy_fetch(), *before = bidepy_handling(exc);
     PyObject *text = PyUnicode_FromString("Fatal error on SSL protocol");
     PyObject *args[] = {(PyObject *)p, exc, text};
     PyObject *done = text ? PyObject_VectorcallMethod(
                                 net->str._fatal_error, args,
                                 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
                           : NULL;
+    bidepy_handled(before);
     Py_XDECREF(done);
     Py_XDECREF(text);
     Py_DECREF(exc);

@@ -35,13 +35,17 @@ bidepy_transport_want(bidepy_transport *t)
     int events = wanted(t);
     if (!t->watch || bide_watch_wanted(t->watch) == events)
         return 0;
-    if ((bide_watch_wanted(t->watch) != 0) != (events != 0) &&
-        hold(t, events != 0))
+    bool changes = (bide_watch_wanted(t->watch) != 0) != (events != 0);
+    if (changes && hold(t, events != 0))
         return -1;
     int rc = bide_watch_want(t->watch, events);
     if (rc == 0 || (rc == BIDE_ECLOSED && !events))
         return 0;
-    if (rc < 0)
+    if (changes && events && hold(t, false))
+        return -1;
+    if (rc == BIDE_ECLOSED)
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    else if (rc < 0)
         bidepy_raise(t->st, rc, NULL);
     return -1;
 }
@@ -172,7 +176,9 @@ bidepy_transport_fatal(bidepy_transport *t, const char *message)
         return -1;
     PyObject *exc = bidepy_fetch();
     int rc = 0;
-    if (t->loop && !PyErr_GivenExceptionMatches(exc, PyExc_OSError)) {
+    if (t->loop && PyErr_GivenExceptionMatches(exc, PyExc_OSError)) {
+        rc = bidepy_net_debug_error(net, t->loop, message, (PyObject *)t, exc);
+    } else if (t->loop) {
         bidepy_reraise(exc);
         rc = bidepy_net_report(net, t->loop, message, (PyObject *)t,
                                t->protocol);
@@ -220,6 +226,8 @@ let_go(bidepy_transport *t)
     PyObject *sock = t->sock;
     t->sock = NULL;
     t->corked = false;
+    t->closing = true; /* for who still has it: as the collector does */
+    t->conn_lost += t->conn_lost == 0;
     int rc = bidepy_transport_unwatch(t);
     if (sock && bidepy_net_tell(sock, net->str.close, NULL))
         rc = -1;
