@@ -31,7 +31,8 @@ def _is_literal(host: object) -> bool:
 
 def _is_number(port: object) -> bool:
     return (port is None or isinstance(port, int)
-            or (isinstance(port, (str, bytes)) and port.isdigit()))
+            or (isinstance(port, (str, bytes)) and port.isascii()
+                and port.isdigit()))
 
 
 class NamesMixin:
@@ -50,6 +51,7 @@ class NamesMixin:
 
     async def getnameinfo(self, sockaddr, flags=0):
         """The name of an address, as socket.getnameinfo()."""
-        if flags & _FIGURES == _FIGURES and not self.get_debug():
+        if (isinstance(flags, int) and flags & _FIGURES == _FIGURES
+                and not self.get_debug()):
             return socket.getnameinfo(sockaddr, flags)
         return await spawn_blocking(socket.getnameinfo, sockaddr, flags)

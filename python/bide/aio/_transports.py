@@ -10,6 +10,7 @@ import errno
 import socket
 import ssl as ssl_module
 from asyncio import constants, selector_events, trsock
+from asyncio.log import logger
 from typing import TYPE_CHECKING, Any
 
 from bide._core import _datagram_type, _socket_transport
@@ -37,12 +38,6 @@ class DatagramTransport(_datagram_type()):
         #: 0: it is connected, and no datagram needs an address.
         self._bide_family = (0 if self._extra["peername"]
                              else int(sock.family))
-
-    def __repr__(self) -> str:
-        state = ("closed " if self._sock is None
-                 else "closing " if self.is_closing() else "")
-        return (f"<{type(self).__name__} {state}fd={self._sock_fd} "
-                f"bufsize={self.get_write_buffer_size()}>")
 
 
 class TransportsMixin(_Base):
@@ -136,6 +131,9 @@ class TransportsMixin(_Base):
                                     server, backlog, ssl_handshake_timeout,
                                     ssl_shutdown_timeout)
                 return
+            if self._debug:
+                logger.debug("%r got a new connection from %r: %r", server,
+                             address, conn)
             conn.setblocking(False)
             extra = {"peername": address}
             if sslcontext is None:

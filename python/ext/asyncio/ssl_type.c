@@ -116,7 +116,7 @@ app_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
         !PyMemoryView_Check(data)) {
         PyErr_Format(PyExc_TypeError,
                      "data: expecting a bytes-like instance, got %.200s",
-                     Py_TYPE(data)->tp_name);
+                     bidepy_net_type_name(data));
         return NULL;
     }
     Py_ssize_t n = PyObject_Length(data);

@@ -1,4 +1,5 @@
 /* What Python sees of a socket's transport: an asyncio.Transport. */
+#include "aio.h"
 #include "transport.h"
 
 static bidepy_transport *
@@ -264,16 +265,16 @@ static PyObject *
 transport_repr(PyObject *self)
 {
     bidepy_transport *t = of(self);
-    const char *name = strrchr(Py_TYPE(self)->tp_name, '.');
+    const char *name = bidepy_net_type_name(self);
     const char *state = !t->sock ? " closed" : t->closing ? " closing" : "";
-    name = name ? name + 1 : Py_TYPE(self)->tp_name;
-    if (!t->loop)
+    if (!t->loop || ((bidepy_loop *)t->loop)->closed)
         return PyUnicode_FromFormat("<%s%s fd=%d>", name, state, t->fd);
     int events = t->watch ? bide_watch_wanted(t->watch) : 0;
-    return PyUnicode_FromFormat(
-        "<%s%s fd=%d read=%s write=<%s, bufsize=%zu>>", name, state, t->fd,
-        events & BIDE_READABLE ? "polling" : "idle",
-        events & BIDE_WRITABLE ? "polling" : "idle", t->queue.size);
+    return PyUnicode_FromFormat("<%s%s fd=%d read=%s write=<%s, bufsize=%zu>>",
+                                name, state, t->fd,
+                                events & BIDE_READABLE ? "polling" : "idle",
+                                events & BIDE_WRITABLE ? "polling" : "idle",
+                                t->corked ? 0 : t->queue.size);
 }
 
 static int

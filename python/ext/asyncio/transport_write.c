@@ -53,54 +53,90 @@ maybe_resume(bidepy_transport *t)
     return tell_protocol(t, false);
 }
 
-static int
-read_limit(PyObject *value, const char *name, size_t *out)
+/* New: `value`, or what stands for it if it is not given. */
+static PyObject *
+limit_of(PyObject *value, const char *name, PyObject *(*other)(PyObject *),
+         PyObject *of)
 {
-    if (!PyLong_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s must be an int or None, not %.100s",
-                     name, Py_TYPE(value)->tp_name);
+    if (!value || value == Py_None)
+        return other(of);
+    if (PyLong_Check(value) || PyFloat_Check(value))
+        return Py_NewRef(value);
+    return PyErr_Format(PyExc_TypeError,
+                        "%s must be a number or None, not %.100s", name,
+                        bidepy_net_type_name(value));
+}
+
+static PyObject *
+high_for(PyObject *low)
+{
+    PyObject *n = PyLong_FromLong(low && low != Py_None ? 4 : 64 * 1024);
+    if (!n || !low || low == Py_None)
+        return n;
+    PyObject *high = PyNumber_Multiply(n, low);
+    Py_DECREF(n);
+    return high;
+}
+
+static PyObject *
+low_for(PyObject *high)
+{
+    PyObject *n = PyLong_FromLong(4);
+    PyObject *low = n ? PyNumber_FloorDivide(high, n) : NULL;
+    Py_XDECREF(n);
+    return low;
+}
+
+/* 1: they are as they have to be; 0; -1. */
+static int
+in_order(PyObject *high, PyObject *low)
+{
+    PyObject *zero = PyLong_FromLong(0);
+    int rc = zero ? PyObject_RichCompareBool(high, low, Py_GE) : -1;
+    if (rc > 0)
+        rc = PyObject_RichCompareBool(low, zero, Py_GE);
+    Py_XDECREF(zero);
+    return rc;
+}
+
+/* As many whole bytes, of a number that is not negative; -1. */
+static Py_ssize_t
+bytes_of(PyObject *limit)
+{
+    PyObject *whole = PyNumber_Long(limit);
+    Py_ssize_t n = whole ? PyNumber_AsSsize_t(whole, NULL) : -1;
+    Py_XDECREF(whole);
+    return n;
+}
+
+static int
+take_limits(bidepy_transport *t, PyObject *high, PyObject *low)
+{
+    int fit = in_order(high, low);
+    if (fit <= 0) {
+        if (fit == 0)
+            PyErr_Format(PyExc_ValueError,
+                         "high (%R) must be >= low (%R) must be >= 0", high,
+                         low);
         return -1;
     }
-    Py_ssize_t n = PyLong_AsSsize_t(value);
-    if (n == -1 && PyErr_Occurred()) {
-        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
-            return -1;
-        PyErr_Clear();
-        PyObject *zero = PyLong_FromLong(0);
-        int negative = zero ? PyObject_RichCompareBool(value, zero, Py_LT) : -1;
-        Py_XDECREF(zero);
-        if (negative < 0)
-            return -1;
-        n = negative ? -1 : PY_SSIZE_T_MAX;
-    }
-    *out = n < 0 ? SIZE_MAX : (size_t)n;
+    Py_ssize_t top = bytes_of(high), bottom = top < 0 ? -1 : bytes_of(low);
+    if (bottom < 0)
+        return -1;
+    t->high = (size_t)top;
+    t->low = (size_t)bottom;
     return 0;
 }
 
 int
 bidepy_transport_set_limits(bidepy_transport *t, PyObject *high, PyObject *low)
 {
-    size_t top = 64 * 1024, bottom = 0;
-    bool has_low = low && low != Py_None;
-    if (has_low && read_limit(low, "low", &bottom))
-        return -1;
-    if (high && high != Py_None) {
-        if (read_limit(high, "high", &top))
-            return -1;
-    } else if (has_low) {
-        top = bottom < SIZE_MAX / 4 ? bottom * 4 : bottom;
-    }
-    if (!has_low)
-        bottom = top / 4;
-    if (top == SIZE_MAX || bottom == SIZE_MAX || top < bottom) {
-        PyErr_Format(PyExc_ValueError,
-                     "high (%R) must be >= low (%R) must be >= 0",
-                     high ? high : Py_None, low ? low : Py_None);
-        return -1;
-    }
-    t->high = top;
-    t->low = bottom;
-    return 0;
+    PyObject *top = limit_of(high, "high", high_for, low);
+    PyObject *bottom = top ? limit_of(low, "low", low_for, top) : NULL;
+    int rc = bottom ? take_limits(t, top, bottom) : -1;
+    Py_XDECREF(bottom);
+    Py_XDECREF(top);
+    return rc;
 }
 
 /* -- to the system -------------------------------------------------------- */
@@ -313,7 +349,7 @@ check_data(PyObject *data)
         return 0;
     PyErr_Format(PyExc_TypeError,
                  "data argument must be a bytes-like object, not '%.200s'",
-                 Py_TYPE(data)->tp_name);
+                 bidepy_net_type_name(data));
     return -1;
 }
 
