@@ -27,12 +27,7 @@ barrier_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     int rc = bide_barrier_new(parties, self->label.cname, self->label.site,
                               &self->barrier);
-    if (rc < 0) {
-        Py_DECREF(self);
-        return bidepy_raise(bidepy_of_type(type), rc, NULL);
-    }
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return bidepy_primitive_made(self, rc);
 }
 
 static void
@@ -179,9 +174,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"parties", barrier_parties, NULL, "How many tasks it takes (int).", NULL},
     {"n_waiting", barrier_n_waiting, NULL, "How many tasks wait (int).", NULL},
@@ -197,7 +189,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, bidepy_primitive_traverse},
     {Py_tp_repr, barrier_repr},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

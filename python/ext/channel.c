@@ -27,12 +27,7 @@ make(PyTypeObject *type, size_t capacity, PyObject *name)
                                          &self->channel)
                       : bide_channel_new_unbounded(label->cname, label->site,
                                                    &self->channel);
-    if (rc < 0) {
-        Py_DECREF(self);
-        return bidepy_raise(bidepy_of_type(type), rc, NULL);
-    }
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return bidepy_primitive_made(self, rc);
 }
 
 static int
@@ -465,9 +460,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"closed", channel_closed, NULL, "Whether close() was called.", NULL},
     {"capacity", channel_capacity, NULL,
@@ -487,7 +479,7 @@ static PyType_Slot slots[] = {
     {Py_am_anext, channel_anext},
     {Py_sq_length, channel_len},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

@@ -35,23 +35,18 @@ condition_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     PyObject *given[2];
     if (bidepy_parse_tuple(&sig, args, kwargs, given) < 0)
         return NULL;
-    bidepy_state *st = bidepy_of_type(type);
     condition *self = bidepy_primitive_new(type, sizeof *self, given[1]);
     if (!self)
         return NULL;
-    self->mutex = given_mutex(st, given[0]);
-    if (self->mutex) {
-        int rc = bide_condition_new(((bidepy_mutex *)self->mutex)->mutex,
-                                    self->label.cname, self->label.site,
-                                    &self->condition);
-        if (rc == 0) {
-            PyObject_GC_Track(self);
-            return (PyObject *)self;
-        }
-        bidepy_raise(st, rc, NULL);
+    self->mutex = given_mutex(self->st, given[0]);
+    if (!self->mutex) {
+        Py_DECREF(self);
+        return NULL;
     }
-    Py_DECREF(self);
-    return NULL;
+    int rc = bide_condition_new(((bidepy_mutex *)self->mutex)->mutex,
+                                self->label.cname, self->label.site,
+                                &self->condition);
+    return bidepy_primitive_made(self, rc);
 }
 
 static void
@@ -247,9 +242,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"mutex", condition_mutex, NULL, "The Mutex it works with.", NULL},
     {"waiters", condition_waiters, NULL,
@@ -265,7 +257,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, condition_traverse},
     {Py_tp_repr, condition_repr},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

@@ -24,12 +24,7 @@ event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!self)
         return NULL;
     int rc = bide_event_new(self->label.cname, self->label.site, &self->event);
-    if (rc < 0) {
-        Py_DECREF(self);
-        return bidepy_raise(bidepy_of_type(type), rc, NULL);
-    }
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return bidepy_primitive_made(self, rc);
 }
 
 static void
@@ -130,9 +125,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"waiters", event_waiters, NULL, "How many tasks wait (int).", NULL},
     BIDEPY_PRIMITIVE_NAME,
@@ -146,7 +138,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, bidepy_primitive_traverse},
     {Py_tp_repr, event_repr},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

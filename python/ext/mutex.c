@@ -19,12 +19,7 @@ mutex_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!self)
         return NULL;
     int rc = bide_mutex_new(self->label.cname, self->label.site, &self->mutex);
-    if (rc < 0) {
-        Py_DECREF(self);
-        return bidepy_raise(bidepy_of_type(type), rc, NULL);
-    }
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return bidepy_primitive_made(self, rc);
 }
 
 static void
@@ -242,9 +237,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"locked", mutex_locked, NULL, "Whether a task holds the mutex (bool).",
      NULL},
@@ -262,7 +254,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, bidepy_primitive_traverse},
     {Py_tp_repr, mutex_repr},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

@@ -33,12 +33,7 @@ rwlock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     int rc =
         bide_rwlock_new(self->label.cname, self->label.site, &self->rwlock);
-    if (rc < 0) {
-        Py_DECREF(self);
-        return bidepy_raise(bidepy_of_type(type), rc, NULL);
-    }
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return bidepy_primitive_made(self, rc);
 }
 
 static void
@@ -392,9 +387,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"readers", rwlock_readers, NULL, "How many tasks read (int).", NULL},
     {"writer", rwlock_writer, NULL, "The Task that writes, or None.", NULL},
@@ -410,7 +402,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, bidepy_primitive_traverse},
     {Py_tp_repr, rwlock_repr},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

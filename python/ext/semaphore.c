@@ -38,12 +38,7 @@ semaphore_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->bound = bounded ? permits : 0;
     int rc = bide_semaphore_new(permits, bounded, self->label.cname,
                                 self->label.site, &self->semaphore);
-    if (rc < 0) {
-        Py_DECREF(self);
-        return bidepy_raise(bidepy_of_type(type), rc, NULL);
-    }
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return bidepy_primitive_made(self, rc);
 }
 
 static void
@@ -295,9 +290,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {BIDEPY_PRIMITIVE_MEMBERS,
-                                {NULL, 0, 0, 0, NULL}};
-
 static PyGetSetDef getters[] = {
     {"permits", semaphore_permits, NULL, "How many permits are free (int).",
      NULL},
@@ -313,7 +305,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, bidepy_primitive_traverse},
     {Py_tp_repr, semaphore_repr},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_members, bidepy_primitive_members},
     {Py_tp_getset, getters},
     {0, NULL},
 };

@@ -19,6 +19,18 @@ bidepy_primitive_new(PyTypeObject *type, size_t size, PyObject *name)
     return self;
 }
 
+PyObject *
+bidepy_primitive_made(void *self, int rc)
+{
+    if (rc < 0) {
+        bidepy_raise(((bidepy_primitive *)self)->st, rc, NULL);
+        Py_DECREF(self);
+        return NULL;
+    }
+    PyObject_GC_Track(self);
+    return self;
+}
+
 void
 bidepy_primitive_clear(void *self)
 {
@@ -43,6 +55,12 @@ bidepy_primitive_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     return 0;
 }
+
+PyMemberDef bidepy_primitive_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(bidepy_primitive, weakrefs),
+     READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
 
 /* -- words ---------------------------------------------------------------- */
 

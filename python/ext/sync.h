@@ -26,12 +26,8 @@ PyObject *bidepy_mutex_lock(PyObject *self, PyObject *unused);
 PyObject *bidepy_mutex_aexit(PyObject *self, PyObject *const *args,
                              Py_ssize_t nargs);
 
-/** The `__weaklistoffset__` and `name` rows of a primitive's tables. */
-#define BIDEPY_PRIMITIVE_MEMBERS                                               \
-    {                                                                          \
-        "__weaklistoffset__", T_PYSSIZET,                                      \
-            offsetof(bidepy_primitive, weakrefs), READONLY, NULL               \
-    }
+/** A primitive's members, and the `name` row of its getters. */
+extern PyMemberDef bidepy_primitive_members[];
 #define BIDEPY_PRIMITIVE_NAME                                                  \
     {                                                                          \
         "name", bidepy_primitive_name, NULL,                                   \
@@ -39,8 +35,12 @@ PyObject *bidepy_mutex_aexit(PyObject *self, PyObject *const *args,
     }
 
 /** New primitive of `type`, all its own fields zero (`size` is the struct's),
- * not tracked yet. Ends by bidepy_primitive_drop, also half made. */
+ * not tracked yet. */
 void *bidepy_primitive_new(PyTypeObject *type, size_t size, PyObject *name);
+
+/** `self`, to which the core has answered `rc`: tracked, or gone and NULL with
+ * an exception. */
+PyObject *bidepy_primitive_made(void *self, int rc);
 
 /** The beginning of a `tp_dealloc`; the caller then unrefs the core's object
  * and calls bidepy_primitive_free. */
