@@ -7,6 +7,7 @@ the primitive granted with what a naive reference of it grants.
 """
 
 import os
+import time
 import types
 
 from hypothesis import given, settings
@@ -44,6 +45,14 @@ def seeds():
 async def settle(rounds=8):
     """Lets every task that can go on do so until it waits again."""
     for _ in range(rounds):
+        await bide.yield_now()
+
+
+async def until(condition):
+    """Lets the others go on until `condition` holds, which it must soon."""
+    late = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < late, "it never came to that"
         await bide.yield_now()
 
 

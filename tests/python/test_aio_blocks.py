@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 import bide
+from sweep import settle
 
 
 def native(coro):
@@ -161,7 +162,7 @@ def test_cancel_from_outside_goes_through_a_block(run, wait):
     async def main():
         for expired in (False, True):
             task = asyncio.create_task(work())
-            await asyncio.sleep(0.001)
+            await settle()
             if expired:
                 scopes[-1].cancel()
             task.cancel("outside")
@@ -225,7 +226,7 @@ def test_what_was_granted_is_delivered_before_the_cancel(run):
     async def main():
         channel, scopes = bide.Channel(1), []
         task = asyncio.create_task(work(channel, scopes))
-        await asyncio.sleep(0.001)
+        await settle()
         await channel.send("granted")
         scopes[0].cancel()
         assert await task == ("granted", True)
@@ -379,7 +380,7 @@ def test_cancel_of_a_task_that_waits_for_others_waits_for_them(run, work):
     async def main():
         ended = []
         task = asyncio.create_task(work(ended))
-        await bide.sleep(0.001)
+        await settle()
         assert task.cancel("why")
         with pytest.raises(asyncio.CancelledError, match="why"):
             await task
@@ -414,7 +415,7 @@ def test_view_cancelled_as_its_task_waits_for_others_waits_for_them(work):
 
     async def main():
         task = bide.spawn(child([]))
-        await bide.sleep(0.001)
+        await settle()
         views[0].cancel("why")
         await task
 
@@ -436,7 +437,7 @@ def test_errors_of_a_group_go_before_a_cancel(run):
 
     async def main():
         task = asyncio.create_task(work())
-        await bide.sleep(0.001)
+        await settle()
         task.cancel()
         with pytest.raises(ExceptionGroup):
             await task

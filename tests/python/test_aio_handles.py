@@ -11,6 +11,7 @@ import weakref
 import pytest
 
 import bide
+from sweep import settle
 
 var = contextvars.ContextVar("var", default="unset")
 
@@ -151,7 +152,7 @@ def test_values_of_variables_live_no_longer_than_calls_need(loop):
             return weakref.ref(thing)
 
         gone = contextvars.copy_context().run(caller)
-        await asyncio.sleep(0.001)
+        await settle()
         return gone()
 
     gc.disable()
@@ -175,7 +176,7 @@ def test_cycle_through_a_handle_that_ran_is_collected(loop):
         gone = [handle_in_a_cycle(loop.call_soon),
                 handle_in_a_cycle(loop.call_soon_threadsafe),
                 handle_in_a_cycle(lambda fn: loop.call_later(0, fn))]
-        await asyncio.sleep(0.001)
+        await settle()
         return gone
 
     gone = loop.run_until_complete(main())

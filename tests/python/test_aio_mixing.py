@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 import bide
+from sweep import settle
 
 
 def native(coro):
@@ -434,7 +435,7 @@ def test_loop_closed_with_waiting_tasks():
     async def main():
         bide.spawn(wait(channel))
         asyncio.ensure_future(wait(channel))
-        await asyncio.sleep(0.001)
+        await settle()
 
     loop.set_exception_handler(lambda loop, context: None)
     loop.run_until_complete(main())
@@ -462,7 +463,7 @@ def test_native_tasks_end_with_asyncio_run():
             lambda loop, context: ended.append(type(context["exception"])))
         bide.spawn(background())
         bide.spawn(failing())
-        await asyncio.sleep(0.001)
+        await settle()
 
     ended = []
     aio(main())

@@ -218,7 +218,7 @@ def test_tcp_read_exact_across_segments():
         async def trickle():
             for i in range(10):
                 await client.write(bytes([i]) * 3)
-                await bide.sleep(0.001)
+                await settle()
 
         t = bide.spawn(trickle())
         assert await server.read_exact(15) == bytes(
@@ -234,7 +234,7 @@ def test_tcp_read_until_across_segments():
         async def trickle():
             for part in (b"one\r", b"\ntwo", b"\r\n", b"three\r\nrest"):
                 await client.write(part)
-                await bide.sleep(0.001)
+                await settle()
 
         t = bide.spawn(trickle())
         for line in (b"one\r\n", b"two\r\n", b"three\r\n"):
@@ -367,7 +367,7 @@ def test_tcp_write_waits_for_a_slow_reader():
     async def test(client, server):
         data = os.urandom(1 << 24)
         writer = bide.spawn(_write(client, data))
-        await bide.sleep(0.01)
+        await settle()
         assert not writer.done()
         assert await server.read_exact(len(data)) == data
         await writer

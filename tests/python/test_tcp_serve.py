@@ -4,7 +4,7 @@ import sys
 import pytest
 
 import bide
-from sweep import settle
+from sweep import settle, until
 
 
 def run(coro):
@@ -73,9 +73,10 @@ def test_tcp_serve_reports_errors_and_goes_on(monkeypatch):
 
 def test_tcp_serve_cancels_its_handlers():
     async def main():
-        ended = []
+        began, ended = [], []
 
         async def handler(stream):
+            began.append(stream)
             try:
                 await stream.read()
             finally:
@@ -87,7 +88,8 @@ def test_tcp_serve_cancels_its_handlers():
                 server = bide.spawn(listener.serve(handler, token=token))
                 clients = [await bide.connect_tcp(*listener.address)
                            for _ in range(3)]
-                await bide.sleep(0.01)
+                await until(lambda: len(began) == 3)
+                began.clear()
                 if by_token:
                     token.cancel()
                     await server
@@ -118,7 +120,8 @@ def test_tcp_serve_limits_its_connections():
             server = bide.spawn(listener.serve(handler, limit=2))
             clients = [await bide.connect_tcp(*listener.address)
                        for _ in range(6)]
-            await bide.sleep(0.01)
+            await until(lambda: inside == 2)
+            await settle()
             for client in clients:
                 await client.shutdown()
                 assert await read_all(client) == b""

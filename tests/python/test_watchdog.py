@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 import bide
+from sweep import until
 
 SOON = 0.02
 
@@ -129,7 +130,7 @@ def test_watchdog_tells_the_host_afterwards():
         task = bide.spawn(blocks(), name="slow")
         await task
         assert not seen
-        await bide.sleep(0.001)
+        await until(lambda: seen)
 
     async def blocks():
         wire.wait()
@@ -155,7 +156,7 @@ def test_watchdog_callback_that_raises_is_reported(monkeypatch):
 
     async def main():
         wire.wait()
-        await bide.sleep(0.001)
+        await until(lambda: raised)
 
     with wired() as wire:
         bide.run(main(), watchdog=SOON, on_blocked=fails)
@@ -209,7 +210,7 @@ def test_watchdog_looks_after_several_runtimes():
     def runtime(name):
         async def main():
             await bide.spawn(blocks(), name=name)
-            await bide.sleep(0.001)
+            await until(lambda: seen[name])
 
         async def blocks():
             reported.wait(30)
