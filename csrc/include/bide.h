@@ -342,6 +342,11 @@ BIDE_API void bide_loop_wake(bide_loop *l);
  * handler. Negative: an error. */
 BIDE_API int bide_loop_wake_fd(bide_loop *l);
 
+/** What is written to that descriptor is written on to `fd`, from now on, which
+ * stays the caller's; -1: to none. What was written before this call goes where
+ * it went so far. A `fd` that takes no more hears nothing. */
+BIDE_API void bide_loop_wake_pass(bide_loop *l, int fd);
+
 /** Hands `p` to the loop: `p->deliver(p)` runs on its thread, outside I/O
  * callbacks, in the order of posting. BIDE_ECLOSED: the loop has closed, `p`
  * stays with the caller. Any thread. */

@@ -52,6 +52,7 @@ bide__loop_init(bide_loop *l)
     }
     uv_timer_init(&l->uv, &l->alarm);
     l->uv.data = l;
+    l->wake_next = -1;
     l->alarm_at = BIDE_FOREVER;
     atomic_init(&l->pace, BIDE__POLL_INTERVAL);
     l->look_at = BIDE_FOREVER;

@@ -115,6 +115,7 @@ struct bide_loop {
     int64_t alarm_at;
     uv_poll_t wake_poll;
     int wake_fds[2];
+    int wake_next; /* hears what was written to them, too; -1: nobody */
     bool wake_open;
 
     size_t attached; /* tasks, which are none of `tasks` */

@@ -40,14 +40,23 @@ bide_loop_release(bide_loop *l)
 }
 
 static void
+drain(bide_loop *l)
+{
+    char sink[64];
+    ssize_t n, heard = 0;
+    do {
+        n = read(l->wake_fds[0], sink, sizeof sink);
+        if (n > 0 && l->wake_next >= 0 && heard >= 0)
+            heard = write(l->wake_next, sink, (size_t)n);
+    } while (n == (ssize_t)sizeof sink);
+}
+
+static void
 on_wake_fd(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    bide_loop *l = poll->loop->data;
-    char sink[64];
-    while (read(l->wake_fds[0], sink, sizeof sink) == (ssize_t)sizeof sink)
-        ;
+    drain(poll->loop->data);
 }
 
 int
@@ -69,4 +78,12 @@ bide_loop_wake_fd(bide_loop *l)
     uv_poll_start(&l->wake_poll, UV_READABLE, on_wake_fd);
     l->wake_open = true;
     return l->wake_fds[1];
+}
+
+void
+bide_loop_wake_pass(bide_loop *l, int fd)
+{
+    if (l->wake_open)
+        drain(l);
+    l->wake_next = fd;
 }

@@ -57,6 +57,25 @@ set_wakeup(PyObject *signal, PyObject *fd)
     return old;
 }
 
+/* Whoever had signals' numbers before hears of them in a run, too. */
+static void
+pass_to(bidepy_runtime *self, PyObject *fd)
+{
+    if (!is_forked(self))
+        bide_loop_wake_pass(self->loop, fd ? (int)PyLong_AsLong(fd) : -1);
+}
+
+/* Gives the descriptor back, unless the program has set one in the run. */
+static void
+give_back_wakeup(bidepy_runtime *self, PyObject *signal)
+{
+    pass_to(self, NULL);
+    PyObject *now = set_wakeup(signal, self->wakeup);
+    if (now && PyLong_AsLong(now) != bide_loop_wake_fd(self->loop))
+        Py_XDECREF(set_wakeup(signal, now));
+    Py_XDECREF(now);
+}
+
 static bool
 is_parents(PyObject *handler)
 {
@@ -102,9 +121,10 @@ bidepy_signals_begin(bidepy_runtime *self)
     int rc = -1;
     if (signal && number) {
         self->wakeup = set_wakeup(signal, number);
-        if (self->wakeup)
+        if (self->wakeup) {
+            pass_to(self, self->wakeup);
             rc = self->main ? take_sigint(self, signal) : 0;
-        else
+        } else
             rc = PyErr_Occurred() ? -1 : 0;
     }
     Py_XDECREF(number);
@@ -136,7 +156,7 @@ bidepy_signals_end(bidepy_runtime *self)
     if (signal) {
         if (self->sigint)
             give_back_sigint(self, signal);
-        Py_XDECREF(set_wakeup(signal, self->wakeup));
+        give_back_wakeup(self, signal);
     }
     Py_XDECREF(signal);
     Py_CLEAR(self->sigint);

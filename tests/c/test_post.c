@@ -206,5 +206,31 @@ test_wake_fd_ends_a_poll(void **state)
     gate_free(k.gate);
 }
 
+/* Whoever had the bytes before gets them, and only while he is to. */
+static void
+test_wake_fd_passes_on_what_it_gets(void **state)
+{
+    (void)state;
+    world wd;
+    int next[2];
+    char got[8];
+    world_begin_real(&wd);
+    assert_int_equal(pipe(next), 0);
+    int fd = bide_loop_wake_fd(wd.loop);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "a", 1), 1);
+    bide_loop_wake_pass(wd.loop, next[1]);
+    assert_int_equal(write(fd, "bc", 2), 2);
+    bide_loop_wake_pass(wd.loop, -1);
+    assert_int_equal(write(fd, "d", 1), 1);
+    bide_loop_wake_pass(wd.loop, -1);
+    assert_int_equal(read(next[0], got, sizeof got), 2);
+    assert_memory_equal(got, "bc", 2);
+    close(next[0]);
+    close(next[1]);
+    world_end(&wd);
+}
+
 TEST_MAIN("post", T(posts_arrive_once_and_in_order),
-          T(posts_race_with_the_close), T(wake_fd_ends_a_poll))
+          T(posts_race_with_the_close), T(wake_fd_ends_a_poll),
+          T(wake_fd_passes_on_what_it_gets))

@@ -39,6 +39,7 @@ class NamesMixin:
     async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0,
                           flags=0):
         """The addresses of a host, as socket.getaddrinfo()."""
+        self._check_closed()
         if self.get_debug():
             return await spawn_blocking(self._getaddrinfo_debug, host, port,
                                         family, type, proto, flags)
@@ -51,6 +52,7 @@ class NamesMixin:
 
     async def getnameinfo(self, sockaddr, flags=0):
         """The name of an address, as socket.getnameinfo()."""
+        self._check_closed()
         if (isinstance(flags, int) and flags & _FIGURES == _FIGURES
                 and not self.get_debug()):
             return socket.getnameinfo(sockaddr, flags)

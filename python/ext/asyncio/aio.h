@@ -179,6 +179,7 @@ struct bidepy_loop {
     bool posted, stopping, closed, debug;
     bool runs;    /* so it is alive, with all that is in the ring */
     bool calling; /* a callback, behind which what it writes goes out */
+    bool own_time, own_call_at; /* those of a subclass in Python */
 };
 
 static inline bool
@@ -224,6 +225,8 @@ PyObject *bidepy_loop_uncork(bidepy_loop *self, PyObject *result);
 void bidepy_loop_wake_here(bidepy_loop *self);
 
 int bidepy_loop_open(bidepy_loop *self, bidepy_runtime *runtime);
+/** Notes which methods the loop's class has overridden. */
+int bidepy_loop_note_own(bidepy_loop *self);
 void bidepy_loop_shut(bidepy_loop *self);
 void bidepy_loop_drop_fds(bidepy_loop *self);
 

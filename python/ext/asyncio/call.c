@@ -181,6 +181,67 @@ moment(double when)
     return ns;
 }
 
+/* -- subclasses ------------------------------------------------------------ */
+
+static int
+overrides(PyTypeObject *type, PyTypeObject *base, const char *name, bool *out)
+{
+    PyObject *its = PyObject_GetAttrString((PyObject *)type, name);
+    PyObject *ours = PyObject_GetAttrString((PyObject *)base, name);
+    *out = its != ours;
+    Py_XDECREF(ours);
+    Py_XDECREF(its);
+    return its && ours ? 0 : -1;
+}
+
+int
+bidepy_loop_note_own(bidepy_loop *self)
+{
+    PyTypeObject *type = Py_TYPE(self), *base = self->st->type.loop;
+    return overrides(type, base, "time", &self->own_time) ||
+                   overrides(type, base, "call_at", &self->own_call_at)
+               ? -1
+               : 0;
+}
+
+/* asyncio's call_later(), which asks the loop's time() and call_at(). */
+static PyObject *
+later_by_own(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames)
+{
+    PyObject *method =
+        PyObject_GetAttrString(self->st->aio->stock, "call_later");
+    size_t count = (size_t)nargs + 1;
+    size_t named = kwnames ? (size_t)PyTuple_GET_SIZE(kwnames) : 0;
+    PyObject **given = PyMem_New(PyObject *, count + named);
+    PyObject *result = NULL;
+    if (!given)
+        PyErr_NoMemory();
+    if (given && method) {
+        given[0] = (PyObject *)self;
+        memcpy(given + 1, args, (count + named - 1) * sizeof *given);
+        result = PyObject_Vectorcall(method, given, count, kwnames);
+    }
+    PyMem_Free(given);
+    Py_XDECREF(method);
+    return result;
+}
+
+/* `when` of a clock of the subclass's, on the reactor's. */
+static int
+from_own_time(bidepy_loop *self, double *when)
+{
+    PyObject *now = PyObject_CallMethod((PyObject *)self, "time", NULL);
+    double own = now ? PyFloat_AsDouble(now) : -1;
+    Py_XDECREF(now);
+    if (own == -1 && PyErr_Occurred())
+        return -1;
+    *when += seconds(bide_loop_now(self->runtime->loop, true)) - own;
+    return 0;
+}
+
+/* -- timers ---------------------------------------------------------------- */
+
 static void
 on_due(bide_timer *timer)
 {
@@ -198,10 +259,13 @@ on_due(bide_timer *timer)
 static PyObject *
 arm(bidepy_loop *self, double when, const bidepy_call *call)
 {
+    double due = when;
+    if (self->own_time && from_own_time(self, &due))
+        return NULL;
     bidepy_timer_handle *handle = bidepy_timer_handle_new(self, call, when);
     if (!handle)
         return NULL;
-    int rc = bide_timer_start(self->runtime->loop, &handle->timer, moment(when),
+    int rc = bide_timer_start(self->runtime->loop, &handle->timer, moment(due),
                               on_due);
     if (rc) {
         Py_DECREF(handle);
@@ -220,6 +284,8 @@ later(bidepy_loop *self, const char *function, PyObject *const *args,
       Py_ssize_t nargs, PyObject *kwnames, bool relative)
 {
     bidepy_call call;
+    if (relative && (self->own_time || self->own_call_at))
+        return later_by_own(self, args, nargs, kwnames);
     if (kwnames && nargs < 2)
         return by_keyword(self, function, args, nargs, kwnames);
     if (parse(self, function, args, nargs, 1, kwnames, &call))

@@ -207,6 +207,8 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     else
         runtime = bidepy_runtime_plain(st);
     int rc = runtime ? bidepy_loop_open(self, runtime) : -1;
+    if (rc == 0)
+        rc = bidepy_loop_note_own(self);
     Py_XDECREF((PyObject *)runtime);
     if (rc == 0)
         return (PyObject *)self;

@@ -17,6 +17,22 @@ proxy_of(bide_task *t)
 /* -- stepping the task ------------------------------------------------------
  */
 
+/* In debug mode as a callback of the loop, so that a slow one is reported. */
+static PyObject *
+call_as_handle(bidepy_proxy *self, PyObject *callback, PyObject *context)
+{
+    bidepy_loop *loop = self->base.runtime->aio;
+    PyObject *const args[] = {(PyObject *)self};
+    bidepy_call call = {callback, args, 1, context};
+    PyObject *handle = (PyObject *)bidepy_handle_new(loop, &call, true);
+    PyObject *result = NULL;
+    if (handle)
+        result = PyObject_CallMethod(loop->st->aio->helpers, "run_debug", "OO",
+                                     (PyObject *)loop, handle);
+    Py_XDECREF(handle);
+    return result;
+}
+
 static PyObject *
 call_back(bidepy_proxy *self)
 {
@@ -24,7 +40,9 @@ call_back(bidepy_proxy *self)
     PyObject *context = self->callback_context;
     self->callback = self->callback_context = NULL;
     PyObject *result = NULL;
-    if (context && PyContext_Enter(context) == 0) {
+    if (self->base.runtime->aio && self->base.runtime->aio->debug) {
+        result = call_as_handle(self, callback, context);
+    } else if (context && PyContext_Enter(context) == 0) {
         result = PyObject_CallOneArg(callback, (PyObject *)self);
         if (PyContext_Exit(context))
             Py_CLEAR(result);
