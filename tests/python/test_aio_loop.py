@@ -1,6 +1,7 @@
 """The event loop for asyncio: what asyncio's own tests do not look at."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import inspect
@@ -16,6 +17,7 @@ import weakref
 import pytest
 
 import bide
+from aio_net import LOOPS, every_loop
 
 
 @pytest.fixture
@@ -274,6 +276,45 @@ def test_reader_that_runs_late_runs_once(loop):
         loop.run_forever()
         loop.remove_reader(a)
     assert seen == [b"x"]
+
+
+@every_loop
+@pytest.mark.parametrize("side", ["reader", "writer"])
+def test_reader_of_a_closed_socket_can_be_removed(loop_name, side):
+    with contextlib.closing(LOOPS[loop_name]()) as loop:
+        a, b = socket.socketpair()
+        getattr(loop, f"add_{side}")(a, print)
+        a.close()
+        b.close()
+        remove = getattr(loop, f"remove_{side}")
+        assert remove(a)
+        with pytest.raises(ValueError):
+            remove(a)
+        gone = weakref.ref(a)
+        del a
+        assert gone() is None
+
+
+@every_loop
+def test_reader_is_called_in_the_midst_of_a_chain(loop_name):
+    """What a chain of callbacks has caused comes in before its end."""
+    def step(n):
+        seen.append(n)
+        if n == 0:
+            b.send(b"x")
+        if n < 8:
+            loop.call_soon(step, n + 1)
+        else:
+            loop.stop()
+
+    a, b = socket.socketpair()
+    with a, b, contextlib.closing(LOOPS[loop_name]()) as loop:
+        seen = []
+        loop.add_reader(a, lambda: seen.append(a.recv(10)))
+        loop.call_soon(step, 0)
+        loop.run_forever()
+        loop.remove_reader(a)
+    assert b"x" in seen[2:4]
 
 
 def test_reader_of_what_cannot_be_polled_is_an_error(loop, tmp_path):

@@ -174,7 +174,8 @@ struct bidepy_loop {
     PyObject *snapshot, *spare; /* contexts.h */
     char *scratch;              /* sock_recv() */
     PyObject *itself;           /* {"loop": the loop}, to make a Future with */
-    unsigned called;            /* since the last poll */
+    unsigned called;            /* since the last poll that was due */
+    unsigned batches;           /* since there was nothing to call */
     struct bidepy_transport *corked; /* list: see transport_cork.c */
     bool posted, stopping, closed, debug;
     bool runs;    /* so it is alive, with all that is in the ring */

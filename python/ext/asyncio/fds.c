@@ -47,6 +47,13 @@ is_over(const bidepy_handle *handle)
 }
 
 static void
+forget_file(bidepy_fd *entry)
+{
+    if (!entry->handles[BIDEPY_READER] && !entry->handles[BIDEPY_WRITER])
+        Py_CLEAR(entry->file);
+}
+
+static void
 on_ready(bide_interest *watch, unsigned events)
 {
     bidepy_fd *entry = bidepy_container(watch, bidepy_fd, interest);
@@ -62,6 +69,7 @@ on_ready(bide_interest *watch, unsigned events)
     if (((events & BIDE_READABLE) && !entry->handles[BIDEPY_READER]) ||
         ((events & BIDE_WRITABLE) && !entry->handles[BIDEPY_WRITER]))
         bidepy_fd_update(entry, 0);
+    forget_file(entry);
 }
 
 bidepy_fd *
@@ -126,6 +134,7 @@ bidepy_loop_drop_fds(bidepy_loop *self)
         bide_interest_stop(&entry->interest);
         for (int side = 0; side < BIDEPY_SIDES; side++)
             Py_CLEAR(entry->handles[side]);
+        Py_CLEAR(entry->file);
         Py_CLEAR(entry->socket);
         PyMem_Free(entry);
     }
@@ -140,6 +149,7 @@ bidepy_loop_visit_fds(bidepy_loop *self, visitproc visit, void *arg)
             continue;
         for (int side = 0; side < BIDEPY_SIDES; side++)
             Py_VISIT((PyObject *)self->fds[i]->handles[side]);
+        Py_VISIT(self->fds[i]->file);
     }
     return 0;
 }
@@ -159,6 +169,23 @@ number_of(PyObject *file)
              PyErr_ExceptionMatches(PyExc_AttributeError))
         PyErr_Format(PyExc_ValueError, "Invalid file object: %R", file);
     return -1;
+}
+
+/* A socket that was closed has no number any more, but is found as asyncio's
+ * selector finds it. */
+static bidepy_fd *
+find_file(bidepy_loop *self, PyObject *file)
+{
+    int fd = number_of(file);
+    if (fd >= 0)
+        return bidepy_fd_find(self, fd);
+    for (size_t i = 0; i < self->fd_room; i++) {
+        if (self->fds[i] && self->fds[i]->file == file) {
+            PyErr_Clear();
+            return self->fds[i];
+        }
+    }
+    return NULL;
 }
 
 static PyObject *
@@ -198,6 +225,7 @@ add(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs, int side)
         Py_DECREF(handle);
         return raise_system(rc);
     }
+    Py_XSETREF(entry->file, PyLong_Check(args[0]) ? NULL : Py_NewRef(args[0]));
     if (before)
         bidepy_handle_cancel(before);
     Py_XDECREF(before);
@@ -209,10 +237,9 @@ take_off(bidepy_loop *self, PyObject *file, int side)
 {
     if (self->closed)
         Py_RETURN_FALSE;
-    int fd = number_of(file);
-    if (fd == -1 && PyErr_Occurred())
+    bidepy_fd *entry = find_file(self, file);
+    if (!entry && PyErr_Occurred())
         return NULL;
-    bidepy_fd *entry = bidepy_fd_find(self, fd);
     bidepy_handle *handle = entry ? entry->handles[side] : NULL;
     if (!handle)
         Py_RETURN_FALSE;
@@ -220,6 +247,7 @@ take_off(bidepy_loop *self, PyObject *file, int side)
     bidepy_fd_update(entry, 0); /* the descriptor may be closed: no error */
     bidepy_handle_cancel(handle);
     Py_DECREF(handle);
+    forget_file(entry);
     Py_RETURN_TRUE;
 }
 

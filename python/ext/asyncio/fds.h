@@ -12,6 +12,7 @@ typedef struct bidepy_fd {
     bide_interest interest;
     bidepy_loop *loop;                    /* borrowed: its owner */
     bidepy_handle *handles[BIDEPY_SIDES]; /* strong, or NULL */
+    PyObject *file;   /* what it was added by, if that is no number */
     PyObject *socket; /* weak reference to whose it is (sock.c), or NULL */
     int fd;
 } bidepy_fd;
