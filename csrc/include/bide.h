@@ -2018,7 +2018,8 @@ BIDE_API void bide_watch_unref(bide_watch *w);
 
 /** What to tell from now on: BIDE_READABLE, BIDE_WRITABLE, both or 0. To stop
  * wanting to read and to want it again soon costs nothing. EBADF: the caller
- * has closed `fd`. */
+ * has closed `fd`; one that does so between this and the next poll is told of
+ * nothing. */
 BIDE_API int bide_watch_want(bide_watch *w, int events);
 BIDE_API int bide_watch_wanted(const bide_watch *w);
 

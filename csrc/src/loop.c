@@ -63,6 +63,7 @@ bide__loop_init(bide_loop *l)
     bide__list_init(&l->grants);
     bide__list_init(&l->handles);
     bide__list_init(&l->notices);
+    bide__list_init(&l->checks);
     bide__list_init(&l->struck);
     bide__list_init(&l->slow.held);
     bide__list_init(&l->reports.pending);
@@ -417,11 +418,11 @@ poll_idle(bide_loop *l)
 
 /* Those that come while these are told wait for the next turn. */
 static void
-deliver_notices(bide_loop *l)
+deliver(bide_link *notices)
 {
     bide_link now;
     bide__list_init(&now);
-    bide__list_splice(&now, &l->notices);
+    bide__list_splice(&now, notices);
     while (!bide__list_empty(&now)) {
         bide__notice *n = bide__of(bide__list_pop(&now), bide__notice, link);
         n->deliver(n);
@@ -442,6 +443,7 @@ static int
 poll(bide_loop *l)
 {
     int rc = 0;
+    deliver(&l->checks);
     l->polling = true;
     l->inflow = 0;
     l->inflow_reads = 0;
@@ -486,7 +488,7 @@ bide__loop_turn(bide_loop *l)
     if (rc)
         return rc;
     if (!bide__list_empty(&l->notices))
-        deliver_notices(l);
+        deliver(&l->notices);
     bide__inbox_drain(&l->inbox);
     if (l->timers.count)
         bide__timers_expire(&l->timers, bide_loop_now(l, true));

@@ -133,6 +133,7 @@ struct bide_loop {
     bide_link handles; /* bide__handle */
     size_t handle_count;
     bide_link notices;             /* of I/O callbacks: bide__notice */
+    bide_link checks;              /* bide__notice, told before a poll */
     char *scratch, *scratch_block; /* for reads of all streams */
     struct bide__batch *batch;     /* for those of datagrams */
     bide__spares spares;           /* of their buffers */
@@ -159,9 +160,10 @@ typedef struct bide__handle {
     void (*close)(struct bide__handle *h);
 } bide__handle;
 
-/** What an I/O callback has to tell the host once the poll is over. */
+/** What an I/O callback has to tell the host once the poll is over, or what is
+ * to be done before it begins. */
 typedef struct bide__notice {
-    bide_link link; /* in loop->notices, or in none */
+    bide_link link; /* in loop->notices or checks, or in none */
     void (*deliver)(struct bide__notice *n);
 } bide__notice;
 

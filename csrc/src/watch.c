@@ -8,7 +8,10 @@
  *   told when something arrives that nobody wants: as a rule the host wants it
  *   again before that, and each time libuv is told costs two system calls.
  * - `seen` is what the next notice tells; the notice is in the loop's list iff
- *   it is not 0. */
+ *   it is not 0.
+ * - Whenever libuv has been told of more the descriptor is looked at once more
+ *   before the poll, when libuv tells the system: it ends the process if that
+ *   is not open. */
 #include <errno.h>
 #include <fcntl.h>
 
@@ -16,7 +19,7 @@
 
 struct bide_watch {
     bide__endpoint base;
-    bide__notice notice;
+    bide__notice notice, check;
     void (*ready)(void *arg, int events);
     void *arg;
     int fd;
@@ -28,7 +31,17 @@ struct bide_watch {
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
-/* libuv ends the process when a descriptor it is told to poll is not open. */
+/* One that the host has closed meanwhile: its next call tells the error. */
+static void
+check_open(bide__notice *check)
+{
+    bide_watch *w = bide__of(check, bide_watch, check);
+    if (!w->polled || fcntl(w->fd, F_GETFD) >= 0)
+        return;
+    uv_poll_stop(&w->poll);
+    w->polled = 0;
+}
+
 static int
 poll_for(bide_watch *w, int events)
 {
@@ -44,9 +57,12 @@ poll_for(bide_watch *w, int events)
                            on_event);
     else
         uv_poll_stop(&w->poll);
-    if (rc == 0)
-        w->polled = (uint8_t)events;
-    return rc;
+    if (rc)
+        return rc;
+    if (events && !bide__list_linked(&w->check.link))
+        bide__list_append(&w->base.object.loop->checks, &w->check.link);
+    w->polled = (uint8_t)events;
+    return 0;
 }
 
 static void
@@ -129,6 +145,8 @@ shut(bide__endpoint *e)
         e->object.loop->io_waits--;
     w->wanted = w->polled = 0;
     forget(w, w->seen);
+    if (bide__list_linked(&w->check.link))
+        bide__list_remove(&w->check.link);
     uv_close((uv_handle_t *)&w->poll, on_closed);
 }
 
@@ -142,8 +160,6 @@ bide_watch_new(bide_loop *l, int fd, void (*ready)(void *arg, int events),
         return BIDE_ECLOSED;
     if (fd < 0)
         return BIDE_EINVALID;
-    if (fcntl(fd, F_GETFD) < 0)
-        return -errno;
     bide_watch *w = bide__endpoint_new(sizeof *w, l, shut);
     if (!w)
         return BIDE_ENOMEMORY;
@@ -153,6 +169,7 @@ bide_watch_new(bide_loop *l, int fd, void (*ready)(void *arg, int events),
         return rc;
     }
     w->notice.deliver = deliver;
+    w->check.deliver = check_open;
     w->ready = ready;
     w->arg = arg;
     w->fd = fd;

@@ -254,6 +254,33 @@ test_watch_of_a_descriptor_closed_too_early_is_an_error(void **state)
     scene_end(&s);
 }
 
+static void
+gives_the_other_up(scene *s, int events)
+{
+    (void)events;
+    CHECK_INT(bide_watch_want(s->other, BIDE_READABLE), -EBADF);
+    CHECK_INT(bide_watch_want(s->other, 0), 0);
+}
+
+/* So it would if the descriptor is closed between the call and the poll. */
+static void
+test_watch_of_a_descriptor_closed_before_the_poll_is_silent(void **state)
+{
+    (void)state;
+    scene s;
+    scene_begin(&s, 1);
+    s.react = gives_the_other_up;
+    int fd = dup(s.fd[0]);
+    CHECK_INT(bide_watch_new(s.wd.loop, fd, on_ready, &s, &s.other), 0);
+    CHECK_INT(bide_watch_want(s.other, BIDE_WRITABLE), 0);
+    close(fd);
+    CHECK_INT(bide_watch_want(s.watch, BIDE_WRITABLE), 0);
+    scene_run(&s);
+    CHECK_INT(s.told, 1);
+    bide_watch_unref(s.other);
+    scene_end(&s);
+}
+
 static void *
 unrefs(void *arg)
 {
@@ -308,6 +335,8 @@ main(void)
         cmocka_unit_test(test_watch_says_what_is_wrong),
         cmocka_unit_test(
             test_watch_of_a_descriptor_closed_too_early_is_an_error),
+        cmocka_unit_test(
+            test_watch_of_a_descriptor_closed_before_the_poll_is_silent),
         cmocka_unit_test(test_watch_may_be_dropped_by_any_thread),
         cmocka_unit_test(test_watch_keeps_the_loop_from_stalling),
     };

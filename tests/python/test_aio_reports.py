@@ -305,6 +305,20 @@ def test_transport_of_a_closed_loop_refuses(loop_name, action):
     gc.collect()
 
 
+@every_loop
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("name", ["close", "abort"])
+def test_debug_mode_tells_of_other_threads(loop_name, name):
+    async def main():
+        async with connected() as (protocol, _):
+            method = getattr(protocol.transport, name)
+            with pytest.raises(RuntimeError, match="Non-thread-safe operation"):
+                await asyncio.to_thread(method)
+            protocol.transport._sock.close()
+
+    run(main, loop_name, debug=True)
+
+
 # -- sockets and descriptors --------------------------------------------------
 
 
@@ -400,5 +414,29 @@ def test_names_refuse_what_socket_refuses(loop_name):
         with pytest.raises(socket.gaierror) as info:
             await loop.getaddrinfo("127.0.0.1", "\u00b2")
         assert info.value.errno == socket.EAI_SERVICE
+
+    run(main, loop_name)
+
+
+# -- a socket that the program closes itself ----------------------------------
+
+
+@every_loop
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_transport_survives_its_socket_closed_behind_it(loop_name):
+    """A program that closes what it gave away is wrong; it is not ended."""
+    async def main():
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        transport, protocol = await asyncio.get_running_loop() \
+            .create_connection(Recorder, sock=ours)
+        transport.write(bytes(4 << 20))
+        transport.close()
+        ours.close()
+        await asyncio.sleep(0.01)
+        assert protocol.lost is None
+        transport.abort()
+        await protocol.until_event("lost")
+        theirs.close()
 
     run(main, loop_name)
