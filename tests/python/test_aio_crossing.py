@@ -3,7 +3,9 @@ asyncio's loop, on bide's, and in bide.run()."""
 
 import asyncio
 import gc
+import subprocess
 import sys
+import textwrap
 import threading
 from contextlib import nullcontext
 
@@ -205,6 +207,43 @@ def test_coroutines_are_tracked_in_debug_mode_only(run):
     run(main())
     assert seen[0] == 0 < seen[1]
     assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+# -- threads --------------------------------------------------------------------------
+
+
+def test_first_runs_of_several_threads():
+    code = """
+        import sys, threading
+        import bide
+
+        async def main():
+            import asyncio
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0.001))
+            asyncio.current_task().get_name()
+            handle = loop.call_soon(int)
+            await asyncio.sleep(0)
+            kinds.add(type(handle))
+            loops.append(loop)
+
+        def run():
+            barrier.wait()
+            bide.run(main())
+
+        sys.setswitchinterval(1e-6)
+        kinds, loops, barrier = set(), [], threading.Barrier(6)
+        threads = [threading.Thread(target=run) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(len(set(map(id, loops))), len(kinds))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)],
+                          check=True, timeout=60, capture_output=True,
+                          text=True)
+    assert (done.stdout.split(), done.stderr) == (["6", "1"], "")
 
 
 # -- deadlocks ------------------------------------------------------------------------

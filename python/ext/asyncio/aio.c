@@ -38,12 +38,9 @@ fill(bidepy_state *st, bidepy_aio *aio, PyObject *module)
     return bidepy_handles_init(st, aio, module);
 }
 
-void
-bidepy_aio_clear(bidepy_state *st)
+static void
+clear(bidepy_aio *aio)
 {
-    bidepy_aio *aio = st->aio;
-    if (!aio)
-        return;
     bidepy_chain_free(&aio->handle_pool);
     bidepy_chain_free(&aio->timer_pool);
     Py_CLEAR(aio->blank);
@@ -57,6 +54,13 @@ bidepy_aio_clear(bidepy_state *st)
 #define X(name) Py_CLEAR(aio->str.name);
     BIDEPY_AIO_STRINGS(X)
 #undef X
+}
+
+void
+bidepy_aio_clear(bidepy_state *st)
+{
+    if (st->aio)
+        clear(st->aio);
 }
 
 int
@@ -79,21 +83,25 @@ bidepy_aio_traverse(bidepy_state *st, visitproc visit, void *arg)
     return 0;
 }
 
+/* Imports let other threads run, which may be here, too: the first that is
+ * ready is taken. */
 bidepy_aio *
 bidepy_aio_need(bidepy_state *st, PyObject *module)
 {
     if (st->aio && st->aio->handle)
         return st->aio;
-    bidepy_aio *aio = st->aio ? st->aio : PyMem_RawCalloc(1, sizeof *aio);
-    if (!aio) {
-        PyErr_NoMemory();
-        return NULL;
+    bidepy_aio made = {.handle = NULL};
+    int rc = fill(st, &made, module);
+    if (rc == 0 && !st->aio) {
+        st->aio = PyMem_RawCalloc(1, sizeof *st->aio);
+        if (!st->aio)
+            PyErr_NoMemory();
     }
-    st->aio = aio;
-    if (fill(st, aio, module) == 0)
-        return aio;
-    bidepy_aio_clear(st);
-    return NULL;
+    if (rc || !st->aio || st->aio->handle)
+        clear(&made);
+    else
+        *st->aio = made;
+    return rc == 0 ? st->aio : NULL;
 }
 
 /* -- in a bide.run() --------------------------------------------------------

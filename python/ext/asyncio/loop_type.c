@@ -193,6 +193,8 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!module)
         return NULL;
     bidepy_state *st = bidepy_of_module(module);
+    bidepy_runtime *runtime = st->adopting; /* before other threads may run */
+    st->adopting = NULL;
     if (!bidepy_aio_need(st, module))
         return NULL;
     bidepy_loop *self = (bidepy_loop *)type->tp_alloc(type, 0);
@@ -200,8 +202,6 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     self->st = st;
     st->live++;
-    bidepy_runtime *runtime = st->adopting;
-    st->adopting = NULL;
     if (runtime)
         Py_INCREF(runtime);
     else
