@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -171,6 +171,44 @@ def test_second_exit_ends_the_cleanup():
     with pytest.raises(SystemExit, match="first"):
         native(main())
     assert seen == ["closed"]
+
+
+async def wait_for_each_other():
+    async def wait(other):
+        await tasks[other]
+
+    tasks = []
+    tasks.extend(asyncio.create_task(wait(1 - i)) for i in range(2))
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def wait_whatever_happens():
+    async def wait():
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    return [task]
+
+
+@pytest.mark.parametrize("start", [wait_for_each_other, wait_whatever_happens])
+def test_tasks_of_asyncio_that_would_not_end_are_left_once(start, monkeypatch):
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: None)
+        return await start()
+
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+    tasks = native(main())
+    assert [type(told.exc_value) for told in seen] == [bide.DeadlockError]
+    assert str(seen[0].exc_value).count("asyncio task") >= len(tasks)
+    for task in tasks:
+        assert not task.done()
+        task._log_destroy_pending = False
 
 
 @everywhere

@@ -71,19 +71,33 @@ class EventLoop(TransportsMixin, BaseLoop, SignalsMixin, NamesMixin,
     def _enter(self) -> None:
         """A bide.run() begins, whose loop this is."""
         self._thread_id = threading.get_ident()
+        self._told_to_end: weakref.WeakSet[Any] = weakref.WeakSet()
         events._set_running_loop(self)
         self._set_coroutine_origin_tracking(self._debug)
 
     def _finish(self) -> Coroutine[Any, Any, None] | None:
-        """At its end: what ends asyncio's tasks and threads, if there are."""
-        if not self._default_executor and not asyncio.all_tasks(self):
-            return None
-        return self._end_tasks()
+        """At its end: what ends asyncio's tasks and threads, if there are that
+        have not been told yet."""
+        tasks = asyncio.all_tasks(self).difference(self._told_to_end)
+        has_threads = (self._default_executor is not None
+                       and not self._executor_shutdown_called)
+        return self._end_tasks(tasks) if tasks or has_threads else None
 
-    async def _end_tasks(self) -> None:
-        tasks = asyncio.all_tasks(self)
-        for task in tasks:
+    def _tell_to_end(self, task: asyncio.Task[Any]) -> None:
+        self._told_to_end.add(task)
+        try:
             task.cancel()
+        except RecursionError as exc:
+            self.call_exception_handler({
+                "message": "a task of asyncio's that waits for itself cannot be "
+                           "cancelled at the end of bide.run()",
+                "exception": exc,
+                "task": task,
+            })
+
+    async def _end_tasks(self, tasks: set[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            self._tell_to_end(task)
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in tasks:
             if not task.cancelled() and task.exception() is not None:
