@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from contextlib import nullcontext, suppress
 
 import pytest
@@ -245,6 +246,59 @@ def test_coroutines_are_tracked_in_debug_mode_only(run):
     run(main())
     assert seen[0] == 0 < seen[1]
     assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+# -- what lives on --------------------------------------------------------------------
+
+
+@both
+def test_task_that_nobody_keeps_lives_on_in_an_operation(run):
+    async def main():
+        lock, channel, done = bide.Mutex(), bide.Channel(1), []
+
+        async def locks():
+            async with lock:
+                done.append("locked")
+
+        async def works(name, operation):
+            await operation
+            done.append(name)
+
+        await lock.lock()
+        for coro in (works("slept", bide.sleep(0.001)), locks(),
+                     works("received", channel.recv()),
+                     works("ran", bide.spawn_blocking(int)),
+                     works("joined", bide.spawn(later()))):
+            asyncio.create_task(coro)
+        del coro
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()
+        lock.unlock()
+        await channel.send("item")
+        while len(done) < 5:
+            await asyncio.sleep(0.001)
+
+    async def later():
+        await asyncio.sleep(0.001)
+
+    run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.filterwarnings("ignore:unclosed event loop")
+def test_loop_is_collected_with_tasks_that_wait_in_operations():
+    async def wait():
+        await bide.sleep(3600)
+
+    loop = bide.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)
+    task = loop.create_task(wait())
+    loop.call_soon(loop.call_soon, loop.stop)
+    loop.run_forever()
+    gone = weakref.ref(loop), weakref.ref(task)
+    del loop, task
+    gc.collect()
+    assert [ref() for ref in gone] == [None, None]
 
 
 # -- threads --------------------------------------------------------------------------

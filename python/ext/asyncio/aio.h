@@ -169,6 +169,7 @@ struct bidepy_loop {
     bide_wait wait; /* parked: there is nothing to call */
     bide_post post;
     bidepy_link armed;      /* head: timer handles */
+    bidepy_link waiting;    /* head: stand-ins, see proxy.c */
     struct bidepy_fd **fds; /* by descriptor */
     size_t fd_room;
     PyObject *snapshot, *spare; /* contexts.h */

@@ -47,6 +47,7 @@ typedef struct bidepy_proxy {
     PyObject *callback_context;
     PyObject *message; /* of a cancel() */
     PyObject *task;    /* borrowed: it holds us; NULL once finished */
+    bidepy_link held;  /* in loop->waiting, with a reference */
     bool cancelled, finished, told;
 } bidepy_proxy;
 

@@ -263,6 +263,7 @@ bidepy_loop_open(bidepy_loop *self, bidepy_runtime *runtime)
     self->runtime = (bidepy_runtime *)Py_NewRef(runtime);
     runtime->aio = self;
     self->armed.next = self->armed.prev = &self->armed;
+    self->waiting.next = self->waiting.prev = &self->waiting;
     self->post.deliver = on_post;
     bide_scope_init(&self->scope);
     bide_scope_shield(&self->scope, BIDE_FOREVER);

@@ -230,6 +230,8 @@ loop_traverse(PyObject *loop, visitproc visit, void *arg)
     bidepy_link *at = self->armed.next;
     for (; at && at != &self->armed; at = at->next)
         Py_VISIT((PyObject *)bidepy_container(at, bidepy_timer_handle, armed));
+    for (at = self->waiting.next; at && at != &self->waiting; at = at->next)
+        Py_VISIT((PyObject *)bidepy_container(at, bidepy_proxy, held));
     return bidepy_loop_visit_fds(self, visit, arg);
 }
 

@@ -5,13 +5,44 @@
  * when it is over, the core resumes the stand-in, and that steps the asyncio
  * task at once, in the place in the queue that the operation had.
  *
- * The asyncio task holds its stand-in, as an attribute, until it is done. */
+ * The asyncio task holds its stand-in, as an attribute, until it is done. While
+ * the task waits, the loop holds the stand-in, and that the task by its
+ * callback: so a task that nobody else keeps lives on, as one that asyncio's
+ * timers and futures know. */
 #include "bridge.h"
 
 static bidepy_proxy *
 proxy_of(bide_task *t)
 {
     return (bidepy_proxy *)bidepy_task_of(t);
+}
+
+/* -- held by the loop -------------------------------------------------------
+ */
+
+static void
+hold(bidepy_proxy *self)
+{
+    bidepy_loop *loop = self->base.runtime->aio;
+    if (!loop || self->held.next)
+        return;
+    self->held.next = &loop->waiting;
+    self->held.prev = loop->waiting.prev;
+    self->held.prev->next = &self->held;
+    loop->waiting.prev = &self->held;
+    Py_INCREF((PyObject *)self);
+}
+
+/* The caller has a reference. */
+static void
+let_go(bidepy_proxy *self)
+{
+    if (!self->held.next)
+        return;
+    self->held.prev->next = self->held.next;
+    self->held.next->prev = self->held.prev;
+    self->held.next = NULL;
+    Py_DECREF((PyObject *)self);
 }
 
 /* -- stepping the task ------------------------------------------------------
@@ -61,6 +92,7 @@ resume(bide_task *t)
     if (!self->callback)
         return;
     Py_INCREF((PyObject *)self);
+    let_go(self);
     PyObject *result = call_back(self);
     if (!result)
         bidepy_loop_complain(self->base.runtime->aio,
@@ -99,6 +131,7 @@ proxy_add_done_callback(PyObject *proxy, PyObject *const *args,
     self->callback_context = in[1] == Py_None ? NULL : Py_XNewRef(in[1]);
     Py_CLEAR(self->message);
     self->cancelled = false;
+    hold(self);
     Py_RETURN_NONE;
 }
 
@@ -110,6 +143,7 @@ proxy_remove_done_callback(PyObject *proxy, PyObject *callback)
         return PyLong_FromLong(0);
     Py_CLEAR(self->callback);
     Py_CLEAR(self->callback_context);
+    let_go(self);
     return PyLong_FromLong(1);
 }
 
@@ -190,6 +224,7 @@ finish(bidepy_proxy *self)
     bide_task_finish(&self->base.task);
     if (self->base.entered)
         bidepy_abandon_entries(&self->base);
+    let_go(self);
 }
 
 static void
