@@ -30,6 +30,7 @@ struct bidepy_task {
     bool background; /* by its spawn(), not by where it belongs */
     bool started;    /* the coroutine has run */
     bool cancel_due; /* asyncio's cancel(): one wait is to end */
+    uint8_t endings; /* of waits for asyncio's in a cancelled scope, in a row */
     bide_task task;
 };
 

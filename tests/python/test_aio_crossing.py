@@ -115,6 +115,25 @@ def test_reason_of_a_native_cancel_reaches_what_is_asyncios(run):
     run(main())
 
 
+def test_asyncios_group_in_a_cancelled_block_waits_at_rest():
+    async def cleans_up():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.5)  # which a virtual clock only passes at rest
+            ended.append("cleanup")
+
+    async def main():
+        with bide.move_on_after(0.001) as scope:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(cleans_up())
+        assert scope.cancelled_caught
+        assert ended == ["cleanup"]
+
+    ended = []
+    bide.run(main(), virtual_clock=True)
+
+
 # -- the end of a run -----------------------------------------------------------------
 
 

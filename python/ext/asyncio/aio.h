@@ -209,6 +209,10 @@ void bidepy_loop_stopped(bidepy_loop *self);
 int bidepy_loop_call(bidepy_loop *self, PyObject *callback,
                      PyObject *const *args, size_t nargs, PyObject *context);
 
+/** The same after `delay` ns, without arguments. */
+int bidepy_loop_call_after(bidepy_loop *self, int64_t delay,
+                           PyObject *callback);
+
 /** The exception that is set goes to loop.call_exception_handler() with
  * `message` and the items of `extra` (may be NULL); KeyboardInterrupt and
  * SystemExit end the run. */

@@ -256,17 +256,14 @@ on_due(bide_timer *timer)
     Py_DECREF(handle);
 }
 
+/* `when` is what the handle tells, `due` the reactor's time. */
 static PyObject *
-arm(bidepy_loop *self, double when, const bidepy_call *call)
+arm_at(bidepy_loop *self, double when, int64_t due, const bidepy_call *call)
 {
-    double due = when;
-    if (self->own_time && from_own_time(self, &due))
-        return NULL;
     bidepy_timer_handle *handle = bidepy_timer_handle_new(self, call, when);
     if (!handle)
         return NULL;
-    int rc = bide_timer_start(self->runtime->loop, &handle->timer, moment(due),
-                              on_due);
+    int rc = bide_timer_start(self->runtime->loop, &handle->timer, due, on_due);
     if (rc) {
         Py_DECREF(handle);
         return bidepy_raise(self->st, rc, NULL);
@@ -277,6 +274,25 @@ arm(bidepy_loop *self, double when, const bidepy_call *call)
     self->armed.prev = &handle->armed;
     Py_XSETREF(handle->scheduled, Py_NewRef(Py_True));
     return Py_NewRef((PyObject *)handle); /* one for the loop */
+}
+
+static PyObject *
+arm(bidepy_loop *self, double when, const bidepy_call *call)
+{
+    double due = when;
+    if (self->own_time && from_own_time(self, &due))
+        return NULL;
+    return arm_at(self, when, moment(due), call);
+}
+
+int
+bidepy_loop_call_after(bidepy_loop *self, int64_t delay, PyObject *callback)
+{
+    bidepy_call call = {callback, NULL, 0, NULL};
+    int64_t due = bide_loop_now(self->runtime->loop, true) + delay;
+    PyObject *handle = arm_at(self, seconds(due), due, &call);
+    Py_XDECREF(handle);
+    return handle ? 0 : -1;
 }
 
 static PyObject *

@@ -70,17 +70,42 @@ cancel_future(PyObject *op, PyObject *unused)
 static PyMethodDef cancel_def = {"bide_cancel", cancel_future, METH_NOARGS,
                                  NULL};
 
+/* asyncio's own code goes on waiting when it is cancelled, where others have to
+ * end first: TaskGroup, Condition.wait(). It would go around without a rest
+ * until they have, so after some waits that were ended at once each lasts
+ * longer. */
+enum { PROMPT_ENDINGS = 16, MOST_ENDINGS = PROMPT_ENDINGS + 6 };
+
+static void
+count_ending(bidepy_task *task)
+{
+    if (!bide_scope_cancelled(task->task.scope))
+        task->endings = 0;
+    else if (task->endings < MOST_ENDINGS)
+        task->endings++;
+}
+
+static int
+cancel_soon(bidepy_task *task, PyObject *cancel)
+{
+    bidepy_loop *loop = task->runtime->aio;
+    if (task->endings <= PROMPT_ENDINGS)
+        return bidepy_loop_call(loop, cancel, NULL, 0, NULL);
+    int64_t delay = INT64_C(1000000) << (task->endings - PROMPT_ENDINGS);
+    return bidepy_loop_call_after(loop, delay, cancel);
+}
+
 /* In the midst of a cancellation: no Python code may run. */
 static void
 on_cancelled(bide_wait *w)
 {
     bidepy_op *op = bidepy_container(w, bidepy_op, wait);
-    bidepy_loop *loop = bidepy_task_of(w->task)->runtime->aio;
-    if (op->seen || !loop)
+    bidepy_task *task = bidepy_task_of(w->task);
+    if (op->seen || !task->runtime->aio)
         return;
     op->seen = true;
     PyObject *cancel = PyCFunction_New(&cancel_def, (PyObject *)op);
-    if (!cancel || bidepy_loop_call(loop, cancel, NULL, 0, NULL))
+    if (!cancel || cancel_soon(task, cancel))
         PyErr_WriteUnraisable((PyObject *)op);
     Py_XDECREF(cancel);
 }
@@ -186,6 +211,7 @@ wait_for(bidepy_task *task, PyObject *future)
     bidepy_op *op = new_wait(task, &future_kind, future);
     if (!op)
         return -1;
+    count_ending(task);
     bide_park_lasting(&op->wait, on_cancelled);
     if (add_callback(task, op, future) == 0 && pass_on(task) == 0)
         return 1;
