@@ -440,3 +440,45 @@ def test_transport_survives_its_socket_closed_behind_it(loop_name):
         theirs.close()
 
     run(main, loop_name)
+
+
+@every_loop
+def test_transport_takes_a_number_that_is_free_again(loop_name):
+    async def main():
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        before, _ = await loop.create_connection(Recorder, sock=ours)
+        number = ours.fileno()
+        before.close()
+        ours.close()
+        ends = socket.socketpair()
+        sock, peer = ends if ends[0].fileno() == number else ends[::-1]
+        assert sock.fileno() == number
+        transport, protocol = await loop.create_connection(Recorder, sock=sock)
+        peer.send(b"hello")
+        await protocol.until_data(5)
+        transport.close()
+        await protocol.until_event("lost")
+        peer.close()
+        theirs.close()
+
+    run(main, loop_name)
+
+
+@every_loop
+def test_transport_takes_the_place_of_a_reader(loop_name):
+    async def main():
+        loop, read = asyncio.get_running_loop(), []
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        loop.add_reader(ours, lambda: read.append(ours.recv(1)))
+        transport, protocol = await loop.create_connection(Recorder, sock=ours)
+        theirs.send(b"hello")
+        await protocol.until_data(5)
+        assert protocol.data == b"hello"
+        assert read == []
+        transport.close()
+        await protocol.until_event("lost")
+        theirs.close()
+
+    run(main, loop_name)

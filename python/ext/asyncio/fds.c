@@ -232,6 +232,20 @@ add(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs, int side)
     return (PyObject *)handle;
 }
 
+bool
+bidepy_fd_take_off(bidepy_fd *entry, int side)
+{
+    bidepy_handle *handle = entry ? entry->handles[side] : NULL;
+    if (!handle)
+        return false;
+    entry->handles[side] = NULL;
+    bidepy_fd_update(entry, 0); /* the descriptor may be closed: no error */
+    bidepy_handle_cancel(handle);
+    Py_DECREF(handle);
+    forget_file(entry);
+    return true;
+}
+
 static PyObject *
 take_off(bidepy_loop *self, PyObject *file, int side)
 {
@@ -240,15 +254,7 @@ take_off(bidepy_loop *self, PyObject *file, int side)
     bidepy_fd *entry = find_file(self, file);
     if (!entry && PyErr_Occurred())
         return NULL;
-    bidepy_handle *handle = entry ? entry->handles[side] : NULL;
-    if (!handle)
-        Py_RETURN_FALSE;
-    entry->handles[side] = NULL;
-    bidepy_fd_update(entry, 0); /* the descriptor may be closed: no error */
-    bidepy_handle_cancel(handle);
-    Py_DECREF(handle);
-    forget_file(entry);
-    Py_RETURN_TRUE;
+    return PyBool_FromLong(bidepy_fd_take_off(entry, side));
 }
 
 static PyObject *

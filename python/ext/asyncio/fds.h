@@ -23,6 +23,10 @@ bidepy_fd *bidepy_fd_find(bidepy_loop *self, int fd);
 /** The entry of `fd`, which must not be negative; NULL with MemoryError. */
 bidepy_fd *bidepy_fd_need(bidepy_loop *self, int fd);
 
+/** Takes off and cancels the handle of one side of `entry`, which may be NULL:
+ * whether there was one. */
+bool bidepy_fd_take_off(bidepy_fd *entry, int side);
+
 /** Has the interest match the entry, and `also`, what somebody is about to wait
  * for. As bide_interest_set. */
 int bidepy_fd_update(bidepy_fd *entry, unsigned also);

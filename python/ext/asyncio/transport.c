@@ -1,6 +1,8 @@
 /* A socket's transport: how it begins and ends. */
 #include "transport.h"
 
+#include "fds.h"
+
 /* -- the watch ------------------------------------------------------------ */
 
 static int
@@ -103,6 +105,26 @@ on_ready(void *arg, int events)
         queue_event(t, BIDE_WRITABLE);
 }
 
+/* A transport that is closing, whose socket the program has closed already: the
+ * number is another's now. */
+static int
+retire(bidepy_transport *t)
+{
+    bidepy_net *net = bidepy_transport_net(t);
+    PyObject *all = PyObject_GetAttr(t->loop, net->str._transports);
+    PyObject *key = all ? PyLong_FromLong(t->fd) : NULL;
+    PyObject *old = key ? PyObject_GetItem(all, key) : NULL;
+    int rc = BIDE_EHOST;
+    if (old && Py_IS_TYPE(old, net->type.socket))
+        rc = bidepy_transport_unwatch((bidepy_transport *)old) ? BIDE_EHOST : 0;
+    else if (PyErr_ExceptionMatches(PyExc_KeyError))
+        PyErr_Clear();
+    Py_XDECREF(old);
+    Py_XDECREF(key);
+    Py_XDECREF(all);
+    return rc;
+}
+
 int
 bidepy_transport_watch(bidepy_transport *t)
 {
@@ -110,6 +132,10 @@ bidepy_transport_watch(bidepy_transport *t)
     if (!core)
         return -1;
     int rc = bide_watch_new(core, t->fd, on_ready, t, &t->watch);
+    if (rc == -EEXIST && retire(t) == 0)
+        rc = bide_watch_new(core, t->fd, on_ready, t, &t->watch);
+    if (PyErr_Occurred())
+        return -1;
     if (rc)
         bidepy_raise(t->st, rc, NULL);
     return rc ? -1 : bidepy_transport_want(t);
@@ -388,6 +414,15 @@ schedule_begin(bidepy_transport *t, PyObject *waiter)
     return rc;
 }
 
+/* A callback for the descriptor would read what is the protocol's. */
+static void
+replace_callbacks(const bidepy_transport *t)
+{
+    bidepy_fd *entry = bidepy_fd_find((bidepy_loop *)t->loop, t->fd);
+    bidepy_fd_take_off(entry, BIDEPY_READER);
+    bidepy_fd_take_off(entry, BIDEPY_WRITER);
+}
+
 static int
 begin(bidepy_transport *t, const bidepy_transport_setup *s)
 {
@@ -399,6 +434,7 @@ begin(bidepy_transport *t, const bidepy_transport_setup *s)
         fill_extra(t) || bidepy_transport_set_protocol(t, s->protocol) ||
         bidepy_transport_watch(t) || join_loop(t))
         return -1;
+    replace_callbacks(t);
     PyObject *done = PyObject_CallOneArg(net->set_nodelay, t->sock);
     Py_XDECREF(done);
     return done ? schedule_begin(t, s->waiter) : -1;
