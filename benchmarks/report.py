@@ -120,9 +120,10 @@ INTRODUCTION = """\
 
 Written by `make bench` on {day}. Absolute times are this machine's; what
 carries over are the ratios. Contenders take turns, round by round (A B C A B C
-...), each in a fresh process; a figure is the median over the rounds, a ratio
-is taken within each round, its smallest and largest value stand in brackets. A
-promise missed is said to be missed; [where-we-lose.md](where-we-lose.md) says why.
+...), each in a fresh process; servers of a row are all up at the same time and take turns
+of a fraction of a second within a round. A figure is the median over the rounds, a ratio
+is taken within each round, its smallest and largest value stand in brackets. A promise
+missed is said to be missed; [where-we-lose.md](where-we-lose.md) says why.
 
 Times are wall-clock time on an otherwise idle core; where a case waits for
 others it is CPU time, and says so.
