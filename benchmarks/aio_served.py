@@ -20,7 +20,7 @@ from harness import case, contender, optional
 from machine import HERE, children_on, cores
 
 PATIENCE = 20  # seconds until a server that does not answer has failed
-TURNS = 5  # of a sample
+TURNS = 7  # of a sample
 
 _scratch = tempfile.TemporaryDirectory()
 

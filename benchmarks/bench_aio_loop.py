@@ -9,8 +9,9 @@ import harness
 from aio_loops import LOOPS
 from harness import cpu_clock, main, optional
 
+TURNS = 15
 bide = optional("bide")
-case = functools.partial(harness.case, cpu=True, steady=True)
+case = functools.partial(harness.case, cpu=True, turns=TURNS)
 
 
 def chain(n, schedule):

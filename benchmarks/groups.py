@@ -30,8 +30,8 @@ COSTS = ("off", "bide", "watchdog and stats", "debug")
 # get both cores, the others stay on one.
 IO = ("files", "process", "tls", "watch")
 BOTH_CORES = (*IO, "aio_http", "aio_streams", "blocking", "messages")
-# These measure all their contenders in turns within one process.
-ALL_IN_ONE = ("diagnostics", "aio_http", "aio_streams")
+# These measure all their contenders in turns, one run for all.
+ALL_IN_ONE = ("diagnostics", "aio_http", "aio_loop", "aio_streams")
 # Not programs but servers under load: io_rows.py.
 SERVED = ("echo", "accept", "idle", "http")
 

@@ -10,23 +10,25 @@ and ends in `main()`. Run alone it measures every contender that is installed;
 is a line of JSON on stdout.
 
 A case that waits, or whose work is done in another process, returns CPU time
-instead and says so: `case(..., cpu=True)`. One whose operations are so short
-that a few slices of other programs would show asks for more and longer runs:
-`case(..., steady=True)`. One whose contenders can all be there at the same time has
-them take turns, a fraction of a second each, so that a busy minute of the machine
-strikes all alike: `case(..., fixed=n, turns=5)`, and a function of such a case is a
-generator that gets ready, yields, and then yields the time of n operations each time. A
+instead and says so: `case(..., cpu=True)`. With `case(..., turns=15)` its contenders
+have a process each and take turns, a fraction of a second long, so that a busy minute
+of the machine strikes all alike. One that sets something up for all its turns says how
+many operations make one: `case(..., fixed=n, turns=5)`; its functions are generators,
+which get ready, yield, and then yield the time of n operations each time. A
 bench with contenders that are no library (bide with something switched off) registers
 how they run: `contender("off", run)`.
 """
 
 import argparse
 import asyncio
+import functools
 import gc
 import importlib
 import json
 import pathlib
+import random
 import statistics
+import subprocess
 import sys
 import time
 
@@ -40,8 +42,6 @@ CONTENDERS = ("bide", "bide loop", "asyncio", "uvloop", "rloop", "trio")
 # the scheduler's slices, short enough for many rounds.
 QUICK, FULL = 20_000_000, 100_000_000
 REPEATS = 3
-# The same of a steady case, whichever of the two it is: under a second in all.
-STEADY, STEADY_REPEATS = 80_000_000, 7
 
 
 def optional(name):
@@ -55,12 +55,11 @@ def optional(name):
 class Case:
     """One thing measured, by several contenders."""
 
-    def __init__(self, name, fixed, cpu, steady, turns):
+    def __init__(self, name, fixed, cpu, turns):
         self.name = name
         self.turns = turns
         self.fixed = fixed
         self.cpu = cpu
-        self.steady = steady
         self.by = {}
 
 
@@ -68,12 +67,11 @@ _cases = {}
 _runners = {}
 
 
-def case(name, *contenders, fixed=None, cpu=False, steady=False, turns=0):
+def case(name, *contenders, fixed=None, cpu=False, turns=0):
     """Registers the decorated function for a case. `fixed`: the number of
     operations is part of the case and is not to be tuned. `cpu`: what the
-    function returns is CPU time. `steady`: it takes more and longer runs.
-    `turns`: the contenders take so many turns."""
-    entry = _cases.setdefault(name, Case(name, fixed, cpu, steady, turns))
+    function returns is CPU time. `turns`: the contenders take so many turns."""
+    entry = _cases.setdefault(name, Case(name, fixed, cpu, turns))
 
     def register(fn):
         for who in contenders:
@@ -110,21 +108,36 @@ def _runner(who):
     return lambda fn, n: module.run(fn(n))
 
 
+def _grown(run, full):
+    """How many operations make a run. The growing runs are the warm-up."""
+    budget = FULL if full else QUICK
+    n = 16
+    while (elapsed := run(n)) < budget / 2:
+        n = int(n * min(10, max(2, budget / max(elapsed, 1))))
+    return n
+
+
 def measure(run, fn, entry, full):
-    """The time of one operation in ns, and how many made a run. The growing
-    runs that find the number are the warm-up."""
+    """The time of one operation in ns, and how many made a run."""
     if entry.fixed:
         gc.collect()
         return run(fn, entry.fixed) / entry.fixed, entry.fixed
-    budget = STEADY if entry.steady else FULL if full else QUICK
-    n = 16
-    while (elapsed := run(fn, n)) < budget / 2:
-        n = int(n * min(10, max(2, budget / max(elapsed, 1))))
+    n = _grown(functools.partial(run, fn), full)
     samples = []
-    for _ in range(STEADY_REPEATS if entry.steady else REPEATS):
+    for _ in range(REPEATS):
         gc.collect()
         samples.append(run(fn, n) / n)
     return statistics.median(samples), n
+
+
+def in_turns(names, turns):
+    """Who is next, so many times each. In another order each time: the machine may
+    have a rhythm of its own, of a tenth of a second as a rule."""
+    dice = random.Random(1)
+    names = list(names)
+    for _ in range(turns):
+        dice.shuffle(names)
+        yield from names
 
 
 def measure_in_turns(runs, entry):
@@ -134,9 +147,8 @@ def measure_in_turns(runs, entry):
     try:
         for turns in ready.values():
             next(turns)
-        for _ in range(entry.turns):
-            for who, turns in ready.items():
-                times[who].append(next(turns))
+        for who in in_turns(ready, entry.turns):
+            times[who].append(next(ready[who]))
     finally:
         for turns in ready.values():
             turns.close()
@@ -144,8 +156,65 @@ def measure_in_turns(runs, entry):
         yield who, statistics.median(taken) / entry.fixed, entry.fixed
 
 
+class Worker:
+    """A process of this bench for a contender, which runs what it is told to."""
+
+    def __init__(self, who):
+        self.who = who
+        self.process = subprocess.Popen(
+            [sys.executable, sys.argv[0], "--impl", who, "--worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, entry, n):
+        """The time of `n` operations."""
+        print(json.dumps([entry.name, n]), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{entry.name}: the process of {self.who} has ended")
+        return int(line)
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def work(who):
+    """What a worker does."""
+    run = _runner(who)
+    for line in sys.stdin:
+        name, n = json.loads(line)
+        gc.collect()
+        print(round(run(_cases[name].by[who], n)), flush=True)
+
+
+_workers = {}
+
+
+def measure_by_workers(names, entry, full):
+    """(who, time of an operation, operations) of each; the median of its turns."""
+    for who in names:
+        if who not in _workers:
+            _workers[who] = Worker(who)
+    count = {
+        who: _grown(functools.partial(_workers[who].run, entry), full)
+        for who in names
+    }
+    times = {who: [] for who in names}
+    for who in in_turns(names, entry.turns):
+        n = count[who]
+        times[who].append(_workers[who].run(entry, n) / n)
+    for who, taken in times.items():
+        yield who, statistics.median(taken), count[who]
+
+
 def _measured(runs, entry, full):
     """(who, time of an operation, operations) of each of `runs`."""
+    if entry.turns and not entry.fixed:
+        yield from measure_by_workers(runs, entry, full)
+        return
     if entry.turns:
         yield from measure_in_turns(runs, entry)
         return
@@ -175,12 +244,16 @@ def main():
     parser.add_argument("--case", help="only cases whose name contains this")
     parser.add_argument("--full", action="store_true", help="longer runs")
     parser.add_argument("--list", action="store_true", help="the contenders")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.list:
         print(json.dumps(list(all_of)))
         return
     if options.impl and _runner(options.impl) is None:
         sys.exit(f"ImportError: {options.impl} is not installed")
+    if options.worker:
+        work(options.impl)
+        return
     for entry in _cases.values():
         if options.case and options.case not in entry.name:
             continue
@@ -191,3 +264,5 @@ def main():
         }
         for who, ns, n in _measured(runs, entry, options.full):
             print(_record(bench, entry, who, ns, n), flush=True)
+    for worker in _workers.values():
+        worker.stop()

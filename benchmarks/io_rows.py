@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import statistics
 
+import harness
 import http_servers
 import machine
 import table
@@ -109,12 +110,11 @@ class Run:
         minute of the machine strikes all alike. `measure(server)`: us; the
         first turn is to warm up."""
         taken = {server: [] for server in up}
-        for _ in range(turns + 1):
-            for server in up:
-                name = f"{server.title}, {bench}: {case}"
-                if name not in self.failed:
-                    with self.trying(name):
-                        taken[server].append(measure(server))
+        for server in harness.in_turns(up, turns + 1):
+            name = f"{server.title}, {bench}: {case}"
+            if name not in self.failed:
+                with self.trying(name):
+                    taken[server].append(measure(server))
         for server, us in taken.items():
             if len(us) == turns + 1:
                 middle = statistics.median(us[1:])
