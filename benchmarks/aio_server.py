@@ -157,7 +157,11 @@ async def serve_uvicorn(size):
 
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, lifespan="off", log_level="error", access_log=False
+        app,
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=LIFE,  # not from one turn to the next
     )
     announce(listening.getsockname()[1])
     await uvicorn.Server(config).serve([listening])
