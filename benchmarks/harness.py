@@ -140,20 +140,26 @@ def in_turns(names, turns):
         yield from names
 
 
+def medians(names, turns, take):
+    """What `take(who)` gives, in the middle of so many turns each."""
+    taken = {who: [] for who in names}
+    for who in in_turns(names, turns):
+        taken[who].append(take(who))
+    return {who: statistics.median(found) for who, found in taken.items()}
+
+
 def measure_in_turns(runs, entry):
     """(who, time of an operation, operations) of each; the median of its turns."""
     ready = {who: run(entry.by[who], entry.fixed) for who, run in runs.items()}
-    times = {who: [] for who in ready}
     try:
         for turns in ready.values():
             next(turns)
-        for who in in_turns(ready, entry.turns):
-            times[who].append(next(ready[who]))
+        times = medians(ready, entry.turns, lambda who: next(ready[who]))
     finally:
         for turns in ready.values():
             turns.close()
-    for who, taken in times.items():
-        yield who, statistics.median(taken) / entry.fixed, entry.fixed
+    for who, took in times.items():
+        yield who, took / entry.fixed, entry.fixed
 
 
 class Worker:
@@ -202,12 +208,11 @@ def measure_by_workers(names, entry, full):
         who: _grown(functools.partial(_workers[who].run, entry), full)
         for who in names
     }
-    times = {who: [] for who in names}
-    for who in in_turns(names, entry.turns):
-        n = count[who]
-        times[who].append(_workers[who].run(entry, n) / n)
-    for who, taken in times.items():
-        yield who, statistics.median(taken), count[who]
+    times = medians(
+        names, entry.turns, lambda who: _workers[who].run(entry, count[who])
+    )
+    for who, took in times.items():
+        yield who, took / count[who], count[who]
 
 
 def _measured(runs, entry, full):
