@@ -213,6 +213,16 @@ int bidepy_loop_call(bidepy_loop *self, PyObject *callback,
 int bidepy_loop_call_after(bidepy_loop *self, int64_t delay,
                            PyObject *callback);
 
+/** What asyncio's own methods check before a call: that the loop is not closed,
+ * and in debug mode that the call comes from its thread. */
+int bidepy_loop_check_open(const bidepy_loop *self);
+int bidepy_loop_check_call(bidepy_loop *self);
+
+/** New: what asyncio's own method of that name returns. */
+PyObject *bidepy_loop_stock(bidepy_loop *self, const char *name,
+                            PyObject *const *args, Py_ssize_t nargs,
+                            PyObject *kwnames);
+
 /** The exception that is set goes to loop.call_exception_handler() with
  * `message` and the items of `extra` (may be NULL); KeyboardInterrupt and
  * SystemExit end the run. */

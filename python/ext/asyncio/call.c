@@ -36,23 +36,37 @@ parse_context(bidepy_loop *self, const char *function, PyObject *const *values,
     return -1;
 }
 
-/* What asyncio's own methods check first; in debug mode they check more. */
-static int
-check(bidepy_loop *self, const char *function, PyObject *callback, bool here)
+int
+bidepy_loop_check_open(const bidepy_loop *self)
 {
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    if (!self->closed)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    return -1;
+}
+
+int
+bidepy_loop_check_call(bidepy_loop *self)
+{
+    if (bidepy_loop_check_open(self))
         return -1;
-    }
     if (!self->debug)
         return 0;
     PyObject *done =
-        here ? PyObject_CallMethod((PyObject *)self, "_check_thread", NULL)
-             : Py_NewRef(Py_None);
-    Py_XSETREF(done,
-               done ? PyObject_CallMethod((PyObject *)self, "_check_callback",
-                                          "Os", callback, function)
-                    : NULL);
+        PyObject_CallMethod((PyObject *)self, "_check_thread", NULL);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+static int
+check(bidepy_loop *self, const char *function, PyObject *callback, bool here)
+{
+    if (here ? bidepy_loop_check_call(self) : bidepy_loop_check_open(self))
+        return -1;
+    if (!self->debug)
+        return 0;
+    PyObject *done = PyObject_CallMethod((PyObject *)self, "_check_callback",
+                                         "Os", callback, function);
     Py_XDECREF(done);
     return done ? 0 : -1;
 }
@@ -204,25 +218,23 @@ bidepy_loop_note_own(bidepy_loop *self)
                : 0;
 }
 
-/* asyncio's call_later(), which asks the loop's time() and call_at(). */
-static PyObject *
-later_by_own(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs,
-             PyObject *kwnames)
+PyObject *
+bidepy_loop_stock(bidepy_loop *self, const char *name, PyObject *const *args,
+                  Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *method =
-        PyObject_GetAttrString(self->st->aio->stock, "call_later");
-    size_t count = (size_t)nargs + 1;
-    size_t named = kwnames ? (size_t)PyTuple_GET_SIZE(kwnames) : 0;
-    PyObject **given = PyMem_New(PyObject *, count + named);
+    PyObject *method = PyObject_GetAttrString(self->st->aio->stock, name);
+    size_t n = (size_t)(nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+    PyObject **all = method ? PyMem_Malloc((n + 1) * sizeof *all) : NULL;
     PyObject *result = NULL;
-    if (!given)
+    if (all) {
+        all[0] = (PyObject *)self;
+        for (size_t i = 0; i < n; i++)
+            all[i + 1] = args[i];
+        result = PyObject_Vectorcall(method, all, (size_t)nargs + 1, kwnames);
+    } else if (method) {
         PyErr_NoMemory();
-    if (given && method) {
-        given[0] = (PyObject *)self;
-        memcpy(given + 1, args, (count + named - 1) * sizeof *given);
-        result = PyObject_Vectorcall(method, given, count, kwnames);
     }
-    PyMem_Free(given);
+    PyMem_Free(all);
     Py_XDECREF(method);
     return result;
 }
@@ -300,8 +312,9 @@ later(bidepy_loop *self, const char *function, PyObject *const *args,
       Py_ssize_t nargs, PyObject *kwnames, bool relative)
 {
     bidepy_call call;
+    /* asyncio's call_later() asks the loop's time() and call_at(). */
     if (relative && (self->own_time || self->own_call_at))
-        return later_by_own(self, args, nargs, kwnames);
+        return bidepy_loop_stock(self, function, args, nargs, kwnames);
     if (kwnames && nargs < 2)
         return by_keyword(self, function, args, nargs, kwnames);
     if (parse(self, function, args, nargs, 1, kwnames, &call))

@@ -205,10 +205,8 @@ add(bidepy_loop *self, PyObject *const *args, Py_ssize_t nargs, int side)
                      side == BIDEPY_READER ? "_add_reader" : "_add_writer");
         return NULL;
     }
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    if (bidepy_loop_check_open(self))
         return NULL;
-    }
     int fd = number_of(args[0]);
     bidepy_fd *entry = fd < 0 ? NULL : bidepy_fd_need(self, fd);
     if (!entry)

@@ -132,10 +132,9 @@ static PyObject *
 check_closed(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (!((bidepy_loop *)self)->closed)
-        Py_RETURN_NONE;
-    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-    return NULL;
+    if (bidepy_loop_check_open((bidepy_loop *)self))
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static int

@@ -255,28 +255,12 @@ bidepy_net_warn(bidepy_net *net, const char *text)
 
 /* -- the loop ------------------------------------------------------------- */
 
-/* As call_soon() does: in debug mode it tells of calls by other threads. */
-static int
-check_call(bidepy_loop *self)
-{
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-        return -1;
-    }
-    if (!self->debug)
-        return 0;
-    PyObject *done =
-        PyObject_CallMethod((PyObject *)self, "_check_thread", NULL);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
-}
-
 int
 bidepy_net_call(PyObject *loop, PyObject *callable, PyObject *const *args,
                 size_t nargs, PyObject *context)
 {
     bidepy_loop *self = (bidepy_loop *)loop;
-    if (check_call(self))
+    if (bidepy_loop_check_call(self))
         return -1;
     return bidepy_loop_call(self, callable, args, nargs, context);
 }

@@ -315,22 +315,7 @@ static PyObject *
 own_way(PyObject *self, const char *name, PyObject *const *args,
         Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *method =
-        PyObject_GetAttrString(((bidepy_loop *)self)->st->aio->stock, name);
-    size_t n = (size_t)(nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
-    PyObject **all = method ? PyMem_Malloc((n + 1) * sizeof *all) : NULL;
-    PyObject *result = NULL;
-    if (all) {
-        all[0] = self;
-        for (size_t i = 0; i < n; i++)
-            all[i + 1] = args[i];
-        result = PyObject_Vectorcall(method, all, (size_t)nargs + 1, kwnames);
-    } else if (method) {
-        PyErr_NoMemory();
-    }
-    PyMem_Free(all);
-    Py_XDECREF(method);
-    return result;
+    return bidepy_loop_stock((bidepy_loop *)self, name, args, nargs, kwnames);
 }
 
 /* An operation that could not be made is asyncio's to judge: it raises at the
