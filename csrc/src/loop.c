@@ -443,7 +443,8 @@ static int
 poll(bide_loop *l)
 {
     int rc = 0;
-    deliver(&l->checks);
+    if (!bide__list_empty(&l->checks))
+        deliver(&l->checks);
     l->polling = true;
     l->inflow = 0;
     l->inflow_reads = 0;
