@@ -254,19 +254,10 @@ static const bidepy_op_kind next_kind = {
 };
 
 static PyObject *
-new_recv(PyObject *self, const bidepy_op_kind *kind, size_t limit)
-{
-    bidepy_op *op = bidepy_op_new(bidepy_of(self), kind, self);
-    if (op)
-        op->word.size = limit;
-    return (PyObject *)op;
-}
-
-static PyObject *
 changes_recv(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return new_recv(self, &recv_kind, 1);
+    return bidepy_op_new_sized(self, &recv_kind, 1);
 }
 
 static PyObject *
@@ -280,13 +271,13 @@ changes_recv_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         (given[0] && bidepy_size(given[0], "limit", 1, &limit) < 0))
         return NULL;
-    return new_recv(self, &many_kind, limit);
+    return bidepy_op_new_sized(self, &many_kind, limit);
 }
 
 static PyObject *
 changes_anext(PyObject *self)
 {
-    return new_recv(self, &next_kind, 1);
+    return bidepy_op_new_sized(self, &next_kind, 1);
 }
 
 /* -- closing -------------------------------------------------------------- */

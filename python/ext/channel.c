@@ -333,10 +333,7 @@ channel_recv_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         bidepy_size(given[0], "limit", 1, &limit) < 0)
         return NULL;
-    bidepy_op *op = bidepy_op_new(bidepy_of(self), &many_kind, self);
-    if (op)
-        op->word.size = limit;
-    return (PyObject *)op;
+    return bidepy_op_new_sized(self, &many_kind, limit);
 }
 
 /* -- the rest ------------------------------------------------------------- */

@@ -241,9 +241,6 @@ bidepy_file_fsync(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0)
         return NULL;
     int only = given[0] ? PyObject_IsTrue(given[0]) : 0;
-    bidepy_op *op =
-        only < 0 ? NULL : bidepy_op_new(bidepy_of(self), &sync_kind, self);
-    if (op)
-        op->word.size = (size_t)only;
-    return (PyObject *)op;
+    return only < 0 ? NULL
+                    : bidepy_op_new_sized(self, &sync_kind, (size_t)only);
 }

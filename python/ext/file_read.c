@@ -4,15 +4,6 @@
 #include "file.h"
 
 static PyObject *
-new_sized(PyObject *self, const bidepy_op_kind *kind, size_t size)
-{
-    bidepy_op *op = bidepy_op_new(bidepy_of(self), kind, self);
-    if (op)
-        op->word.size = size;
-    return (PyObject *)op;
-}
-
-static PyObject *
 take_bytes(bidepy_op *op)
 {
     bide_file *f = bidepy_file_under(op);
@@ -72,7 +63,7 @@ bidepy_file_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         parse_bound(given[0], "n", &n) < 0)
         return NULL;
-    return new_sized(self, &read_kind, n);
+    return bidepy_op_new_sized(self, &read_kind, n);
 }
 
 /* -- lines ---------------------------------------------------------------- */
@@ -118,7 +109,8 @@ bidepy_file_readline(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         parse_bound(given[0], "limit", &n) < 0)
         return NULL;
-    return n ? new_sized(self, &line_kind, n) : new_sized(self, &read_kind, 0);
+    return n ? bidepy_op_new_sized(self, &line_kind, n)
+             : bidepy_op_new_sized(self, &read_kind, 0);
 }
 
 static PyObject *
@@ -140,7 +132,7 @@ static const bidepy_op_kind next_kind = {
 PyObject *
 bidepy_file_anext(PyObject *self)
 {
-    return new_sized(self, &next_kind, SIZE_MAX);
+    return bidepy_op_new_sized(self, &next_kind, SIZE_MAX);
 }
 
 /* -- into a buffer -------------------------------------------------------- */
@@ -237,7 +229,8 @@ bidepy_file_pread(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
         bidepy_size(given[1], "offset", 0, &offset) < 0)
         return NULL;
     PyObject *at = PyLong_FromSize_t(offset);
-    bidepy_op *op = at ? (bidepy_op *)new_sized(self, &pread_kind, n) : NULL;
+    bidepy_op *op =
+        at ? (bidepy_op *)bidepy_op_new_sized(self, &pread_kind, n) : NULL;
     if (op)
         op->arg = at;
     else

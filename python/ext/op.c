@@ -31,6 +31,15 @@ bidepy_op_new(bidepy_state *st, const bidepy_op_kind *kind, PyObject *owner)
     return self;
 }
 
+PyObject *
+bidepy_op_new_sized(PyObject *owner, const bidepy_op_kind *kind, size_t size)
+{
+    bidepy_op *self = bidepy_op_new(bidepy_of(owner), kind, owner);
+    if (self)
+        self->word.size = size;
+    return (PyObject *)self;
+}
+
 void
 bidepy_op_raise_used(const bidepy_op *self)
 {

@@ -67,6 +67,10 @@ struct bidepy_op {
 bidepy_op *bidepy_op_new(bidepy_state *st, const bidepy_op_kind *kind,
                          PyObject *owner);
 
+/** The same on an object of the module's, with `size` as its `word`. */
+PyObject *bidepy_op_new_sized(PyObject *owner, const bidepy_op_kind *kind,
+                              size_t size);
+
 enum { BIDEPY_OP_AGAIN = 2 }; /* no status: those are 0, 1 or negative */
 
 /* RACED: its wait is one of a race's, which ends it. */

@@ -138,22 +138,13 @@ bidepy_into_finish(bidepy_op *op)
 
 /* -- methods -------------------------------------------------------------- */
 
-static PyObject *
-new_sized(PyObject *self, const bidepy_op_kind *kind, size_t size)
-{
-    bidepy_op *op = bidepy_op_new(bidepy_of(self), kind, self);
-    if (op)
-        op->word.size = size;
-    return (PyObject *)op;
-}
-
 /* Steals `separator`, which may be NULL with an exception. */
 static PyObject *
 new_until(PyObject *self, const bidepy_op_kind *kind, PyObject *separator,
           size_t limit)
 {
     bidepy_op *op =
-        separator ? (bidepy_op *)new_sized(self, kind, limit) : NULL;
+        separator ? (bidepy_op *)bidepy_op_new_sized(self, kind, limit) : NULL;
     if (op)
         op->arg = separator;
     else
@@ -183,13 +174,13 @@ bidepy_stream_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     size_t max;
     if (bidepy_stream_size(&sig, args, nargs, kwnames, &max) < 0)
         return NULL;
-    return new_sized(self, reads_of(self)->some, max);
+    return bidepy_op_new_sized(self, reads_of(self)->some, max);
 }
 
 PyObject *
 bidepy_stream_anext(PyObject *self)
 {
-    return new_sized(self, reads_of(self)->next, CHUNK);
+    return bidepy_op_new_sized(self, reads_of(self)->next, CHUNK);
 }
 
 PyObject *
@@ -198,7 +189,7 @@ bidepy_stream_read_exact(PyObject *self, PyObject *value)
     size_t n;
     if (bidepy_size(value, "n", 0, &n) < 0)
         return NULL;
-    return new_sized(self, reads_of(self)->exact, n);
+    return bidepy_op_new_sized(self, reads_of(self)->exact, n);
 }
 
 PyObject *
@@ -207,7 +198,7 @@ bidepy_stream_peek(PyObject *self, PyObject *value)
     size_t n;
     if (bidepy_size(value, "n", 1, &n) < 0)
         return NULL;
-    return new_sized(self, reads_of(self)->peek, n);
+    return bidepy_op_new_sized(self, reads_of(self)->peek, n);
 }
 
 static PyObject *

@@ -137,10 +137,7 @@ semaphore_acquire(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     size_t n;
     if (parse_count(self, "acquire", args, nargs, kwnames, &n) < 0)
         return NULL;
-    bidepy_op *op = bidepy_op_new(bidepy_of(self), &acquire_kind, self);
-    if (op)
-        op->word.size = n;
-    return (PyObject *)op;
+    return bidepy_op_new_sized(self, &acquire_kind, n);
 }
 
 static PyObject *

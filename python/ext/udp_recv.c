@@ -85,15 +85,6 @@ static const bidepy_op_kind next_kind = {
     .flags = BIDEPY_OP_LEAF,
 };
 
-static PyObject *
-new_sized(PyObject *self, const bidepy_op_kind *kind, size_t size)
-{
-    bidepy_op *op = bidepy_op_new(bidepy_of(self), kind, self);
-    if (op)
-        op->word.size = size;
-    return (PyObject *)op;
-}
-
 static int
 parse_max(const char *function, PyObject *const *args, Py_ssize_t nargs,
           PyObject *kwnames, size_t *max)
@@ -119,7 +110,7 @@ bidepy_udp_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     size_t max;
     if (parse_max("recv", args, nargs, kwnames, &max) < 0)
         return NULL;
-    return new_sized(self, &recv_kind, max);
+    return bidepy_op_new_sized(self, &recv_kind, max);
 }
 
 PyObject *
@@ -129,13 +120,13 @@ bidepy_udp_recv_from(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     size_t max;
     if (parse_max("recv_from", args, nargs, kwnames, &max) < 0)
         return NULL;
-    return new_sized(self, &from_kind, max);
+    return bidepy_op_new_sized(self, &from_kind, max);
 }
 
 PyObject *
 bidepy_udp_anext(PyObject *self)
 {
-    return new_sized(self, &next_kind, MOST);
+    return bidepy_op_new_sized(self, &next_kind, MOST);
 }
 
 /* -- without waiting ------------------------------------------------------ */
@@ -219,5 +210,5 @@ bidepy_udp_recv_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (bidepy_parse(&sig, args, nargs, kwnames, given) < 0 ||
         (given[0] && bidepy_size(given[0], "limit", 1, &limit) < 0))
         return NULL;
-    return new_sized(self, &many_kind, limit);
+    return bidepy_op_new_sized(self, &many_kind, limit);
 }
